@@ -1,0 +1,15 @@
+"""Lifts handwritten NumPy code to index expressions that hold for all sizes.
+
+Layers (imports point only upward): sizes | session, registry | storage | arrays | elementwise | selection | access, reductions,
+products, shapes, create | loops, python, rewrite | patch | lifting.
+"""
+
+from derive.check.lift import access, create, elementwise, products, reductions, shapes
+from derive.check.lift.lifting import Lifted, LiftedArray, lift
+from derive.check.lift.registry import TABLE
+from derive.check.lift.session import CannotLift
+
+__all__ = ["CannotLift", "Lifted", "LiftedArray", "TABLE", "lift"]
+
+# The modules that fill the table.
+_ROWS = (access, create, elementwise, products, reductions, shapes)

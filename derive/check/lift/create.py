@@ -1,0 +1,235 @@
+"""New arrays: zeros, ones, arange, eye, and concrete arrays that are read as constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from derive.check.lift.arrays import Operand, Scalar, SymbolicArray, make, operand, size_of, symbolic
+from derive.check.lift.registry import call, row
+from derive.check.lift.session import refuse
+from derive.check.lift.sizes import integer
+from derive.check.lift.storage import Location, Storage, choose
+from derive.index import ONE, ZERO, Expr, Iverson, add, delta, num, sub
+
+__all__ = ["SymbolicRange"]
+
+
+class SymbolicRange:
+    """range(start, stop) whose length is symbolic."""
+
+    def __init__(self, start: Expr, stop: Expr) -> None:
+        self.start, self.size = start, integer(sub(stop, start))
+
+    def lift_operand(self) -> Operand:
+        """The same numbers as an array."""
+        return make([self.size], "int", lambda at: integer(add(at[0], self.start)))
+
+    def element(self, index: Expr) -> Any:
+        """Its element at that index."""
+        return Scalar(integer(add(index, self.start)), "int")
+
+    def __iter__(self) -> Any:
+        refuse("loop over a range whose length is symbolic")
+
+    __len__ = __getitem__ = __iter__
+
+
+@row("kind")
+def _kind(dtype: Any, default: str = "float") -> str:
+    """'float', 'int' or 'bool', for a dtype as NumPy takes it."""
+    if dtype is None:
+        return default
+    if isinstance(dtype, SymbolicArray):
+        refuse("an array was given as a dtype")
+    found = np.dtype(getattr(dtype, "real_type", dtype))
+    if found.kind == "f":
+        return "float"
+    if found.kind == "b":
+        return "bool"
+    if found.kind == "i" and found.itemsize >= 4:
+        return "int"
+    refuse(f"arrays of dtype {found} are not covered: they wrap around or hold something else than real numbers")
+
+
+def _shape(shape: Any) -> list[Expr]:
+    return [size_of(one) for one in (shape if isinstance(shape, (tuple, list)) else (shape,))]
+
+
+def _full(sizes: Sequence[Expr], kind: str, value: Expr) -> Any:
+    """An array of one value; without axes still an array, as NumPy's is."""
+    return SymbolicArray(Storage(sizes, kind, lambda at: value), sizes, lambda at: at)
+
+
+@row("zeros")
+def _zeros(shape: Any, dtype: Any = None, order: Any = "C") -> Any:
+    return _full(_shape(shape), _kind(dtype), ZERO)
+
+
+@row("ones")
+def _ones(shape: Any, dtype: Any = None, order: Any = "C") -> Any:
+    return _full(_shape(shape), _kind(dtype), ONE)
+
+
+@row("empty", "empty_like")
+def _empty(*args: Any, **kwargs: Any) -> Any:
+    refuse("np.empty holds whatever was in memory", "use np.zeros")
+
+
+@row("zeros_like")
+def _zeros_like(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    return _full(operand(a).sizes, _kind(dtype, operand(a).kind), ZERO)
+
+
+@row("ones_like")
+def _ones_like(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    return _full(operand(a).sizes, _kind(dtype, operand(a).kind), ONE)
+
+
+@row("full")
+def _full_row(shape: Any, value: Any, dtype: Any = None) -> Any:
+    given = operand(value)
+    return _filled(_full(_shape(shape), _kind(dtype, given.kind), ZERO), given)
+
+
+@row("full_like")
+def _full_like(a: Any, value: Any, dtype: Any = None) -> Any:
+    return _filled(_zeros_like(a, dtype), operand(value))
+
+
+def _filled(array: Any, value: Operand) -> Any:
+    call("fill", array, value)
+    return array
+
+
+@row("eye", "identity")
+def _eye(rows: Any, columns: Any = None, k: int = 0, dtype: Any = None) -> Any:
+    sizes = [size_of(rows), size_of(rows if columns is None else columns)]
+    return make(sizes, _kind(dtype), lambda at: delta(integer(add(at[0], num(k))), at[1]))
+
+
+@row("arange")
+def _arange(*bounds: Any, dtype: Any = None) -> Any:
+    ends = [size_of(bound) for bound in bounds[:2]]
+    if len(bounds) > 2:
+        refuse("arange with a step is not covered")
+    numbers = SymbolicRange(ZERO if len(ends) == 1 else ends[0], ends[-1]).lift_operand()
+    return numbers if _kind(dtype, "int") == "int" else call("astype", numbers, dtype)
+
+
+@row("array", "float64", "float32")
+def _array(value: Any, dtype: Any = None, copy: Any = True, ndmin: int = 0) -> Any:
+    if isinstance(value, (list, tuple)):
+        found = _list(value) if symbolic(value) else call("constant", np.asarray(value))
+        return found if dtype is None else call("astype", found, dtype)
+    source = operand(value)
+    return call("astype", source, dtype) if dtype is not None else call("copy", source)
+
+
+@row("asarray", "asanyarray", "ascontiguousarray")
+def _asarray(value: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return _array(value, dtype)
+    source = operand(value)
+    return source if dtype is None or _kind(dtype) == source.kind else call("astype", source, dtype)
+
+
+def _list(values: Sequence[Any]) -> Any:
+    """np.array([u, v, …]): entry i is the i-th."""
+    operands = [operand(value) for value in values]
+    kind = max((one.kind for one in operands), key=("bool", "int", "float").index)
+    if any(len(one.sizes) != len(operands[0].sizes) for one in operands):
+        refuse("an array made of parts of different shapes")
+
+    def entry(at: Location) -> Expr:
+        parts = [one.entry(at[1:]) for one in operands]
+        result = parts[-1]
+        for position, part in reversed(list(enumerate(parts[:-1]))):
+            result = choose(delta(at[0], num(position)), part, result)
+        return result
+
+    return make([num(len(operands)), *operands[0].sizes], kind, entry)
+
+
+@row("constant")
+def _constant(value: np.ndarray[Any, Any]) -> Any:
+    """A concrete array: all entries the same, or few enough to be told one by one."""
+    if value.dtype.kind not in "fib":
+        refuse(f"an array of dtype {value.dtype} is not covered")
+    if value.ndim == 0:
+        return operand(value.item())
+    if value.size and (value == value.flat[0]).all():
+        first = operand(value.flat[0])
+        return _full([num(size) for size in value.shape], first.kind, first.entry(()))
+    if value.size == 0 or value.size > 32:
+        refuse(f"a concrete array of shape {value.shape} is used beside symbolic ones")
+    return _list(list(value))
+
+
+@row("diag")
+def _diag(a: Any, k: int = 0) -> Any:
+    source = operand(a)
+    if k != 0 or len(source.sizes) not in (1, 2):
+        refuse("diag with an offset is not covered")
+    if len(source.sizes) == 2:
+        return call("einsum", "ii->i", source)
+    return make([source.sizes[0]] * 2, source.kind, lambda at: choose(delta(at[0], at[1]), source.entry(at[:1]), ZERO))
+
+
+@row("diagonal")
+def _diagonal(a: Any) -> Any:
+    return call("einsum", "ii->i", a)
+
+
+@row("trace")
+def _trace(a: Any) -> Any:
+    return call("einsum", "ii->", a)
+
+
+@row("fill_diagonal")
+def _fill_diagonal(a: SymbolicArray, value: Any) -> None:
+    mask = make(a.sizes, "bool", lambda at: delta(at[0], at[1]))
+    call("setitem", a, mask, value)
+
+
+def _triangle(name: str, sign: int) -> None:
+    def apply(a: Any, k: int = 0) -> Any:
+        source = operand(a)
+
+        def entry(at: Location) -> Expr:
+            above = sub(add(at[-1], num(-k)), at[-2])
+            inside = Iverson(">=", above if sign > 0 else sub(ZERO, above))
+            return choose(inside, source.entry(at), ZERO)
+
+        return make(source.sizes, source.kind, entry)
+
+    row(name)(apply)
+
+
+_triangle("triu", 1)
+_triangle("tril", -1)
+
+
+@row("ndim")
+def _ndim(a: Any) -> int:
+    return len(operand(a).sizes)
+
+
+@row("shape")
+def _shape_of(a: Any) -> tuple[Any, ...]:
+    return operand(a).shape
+
+
+@row("size")
+def _size(a: Any, axis: int | None = None) -> Any:
+    return operand(a).size if axis is None else operand(a).shape[axis]
+
+
+@row("item")
+def _item(a: Any) -> Any:
+    source = operand(a)
+    if any(size is not ONE for size in source.sizes):
+        refuse(".item() of an array with several entries")
+    return Scalar(source.entry((ZERO,) * len(source.sizes)), source.kind)

@@ -1,0 +1,271 @@
+"""Elementwise functions: arithmetic, comparisons, scalar functions; with NumPy's kinds and broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from derive.check.lift.arrays import Operand, Scalar, make, operand, shape_text
+from derive.check.lift.registry import call, row
+from derive.check.lift.session import bad, current, refuse
+from derive.check.lift.sizes import is_size, same, signs
+from derive.check.lift.storage import Location, choose, negation
+from derive.index import ONE, ZERO, Const, Expr, Fn, Iverson, Num, add, delta, div, mul, neg, num, power, sub
+
+__all__ = ["Masked", "broadcast", "elementwise", "entries"]
+
+_RANK = {"bool": 0, "int": 1, "float": 2}
+
+
+class Masked(Operand):
+    """`a[mask]`: as many entries as the mask has ones, so it has no shape; it can be summed, or stored through the same mask."""
+
+    def __init__(self, sizes: Sequence[Expr], kind: str, entry: Callable[[Location], Expr], mask: Operand) -> None:
+        self.full, self.kind, self._entry, self.mask = tuple(sizes), kind, entry, mask
+
+    @property
+    def sizes(self) -> tuple[Expr, ...]:  # type: ignore[override]  # refuses where the base has a plain attribute
+        """None that can be told."""
+        refuse("the shape of a[mask] depends on data")
+
+    def entry(self, at: Location) -> Expr:
+        """The entry at the indices of the array that was masked."""
+        return self._entry(at)
+
+    def same_mask(self, other: Operand) -> bool:
+        """Whether the other mask selects the same places."""
+        if len(self.mask.sizes) != len(other.sizes):
+            return False
+        probe = make(self.mask.sizes, "bool", self.mask.entry)
+        return probe.storage.body is other.entry(probe.storage.targets)
+
+
+def broadcast(*shapes: Sequence[Expr]) -> tuple[Expr, ...]:
+    """The common shape.
+
+    Raises:
+        BadInput: two axes differ and neither has size 1.
+    """
+    width = max((len(shape) for shape in shapes), default=0)
+    result: list[Expr] = [ONE] * width
+    for shape in shapes:
+        for axis, size in enumerate(shape, width - len(shape)):
+            if result[axis] is ONE:
+                result[axis] = size
+            elif size is not ONE and not same(size, result[axis]):
+                pair = shape_text([result[axis], size])
+                bad(
+                    f"shapes {' and '.join(shape_text(s) for s in shapes)} do not fit together",
+                    f"the axes {pair} differ: right only when they happen to be equal",
+                )
+    return tuple(result)
+
+
+def entries(operands: Sequence[Operand], at: Location) -> list[Expr]:
+    """The entry of each operand that is broadcast to `at`."""
+    return [one.entry(at[len(at) - len(one.sizes) :]) for one in operands]
+
+
+def elementwise(kind: str, function: Callable[..., Expr], *operands: Operand) -> Any:
+    """A new array of that kind: the function of the entries."""
+    masked = [one for one in operands if isinstance(one, Masked)]
+    if masked:
+        return _masked(masked, kind, function, operands)
+    return make(broadcast(*(one.sizes for one in operands)), kind, lambda at: function(*entries(operands, at)))
+
+
+def _masked(masked: Sequence[Masked], kind: str, function: Callable[..., Expr], operands: Sequence[Operand]) -> Masked:
+    first = masked[0]
+    for one in operands:
+        if isinstance(one, Masked):
+            if not first.same_mask(one.mask):
+                refuse("arithmetic between selections by two different masks")
+        elif one.sizes:
+            refuse("arithmetic between a[mask] and an array")
+    return Masked(first.full, kind, lambda at: function(*(one.entry(at if isinstance(one, Masked) else ()) for one in operands)), first.mask)
+
+
+def _widest(operands: Sequence[Operand]) -> str:
+    return max((one.kind for one in operands), key=_RANK.__getitem__)
+
+
+def _finish(result: Any, out: Any) -> Any:
+    if isinstance(out, tuple):
+        out = out[0] if out else None
+    return result if out is None else call("assign", out, result)
+
+
+def _declare(names: str, kind: Callable[[list[Any]], str], function: Callable[..., Expr]) -> None:
+    """A row for an elementwise function; `kind` gives the kind of the result, or refuses."""
+
+    def apply(*values: Any, out: Any = None, **kwargs: Any) -> Any:
+        if any(value is not None for name, value in kwargs.items() if name not in ("dtype", "casting")):
+            refuse(f"{names.split()[0]} with {', '.join(kwargs)} is not covered")
+        operands = [operand(value) for value in values]
+        return _finish(elementwise(kind(operands), function, *operands), out)
+
+    row(*names.split())(apply)
+
+
+def _float(operands: list[Operand]) -> str:
+    return "float"
+
+
+def _bool(operands: list[Operand]) -> str:
+    return "bool"
+
+
+def _no_bool(operands: list[Operand]) -> str:
+    kind = _widest(operands)
+    if kind == "bool":
+        bad("NumPy does not subtract or negate boolean arrays", "use ~, or make it a number first")
+    return kind
+
+
+def _only_bool(operands: list[Operand]) -> str:
+    if any(one.kind != "bool" for one in operands):
+        refuse("bitwise or logical operations on numbers are not covered")
+    return "bool"
+
+
+def _either(u: Expr, v: Expr) -> Expr:
+    return sub(add(u, v), mul(u, v))
+
+
+_declare("subtract", _no_bool, sub)
+_declare("negative", _no_bool, neg)
+_declare("multiply", _widest, mul)
+_declare("divide true_divide", _float, div)
+_declare("maximum fmax", _widest, lambda u, v: Fn("max", (u, v)))
+_declare("minimum fmin", _widest, lambda u, v: Fn("min", (u, v)))
+_declare("absolute abs fabs", _widest, lambda u: Fn("abs", (u,)))
+_declare("sign", _no_bool, lambda u: Fn("sign", (u,)))
+_declare("sqrt", _float, lambda u: power(u, "1/2"))
+_declare("reciprocal", lambda ones: "float" if _widest(ones) == "float" else refuse("reciprocal of integers"), lambda u: power(u, -1))
+_declare("square", _widest, lambda u: power(u, 2))
+_declare("positive", _no_bool, lambda u: u)
+_declare("logaddexp", _float, lambda u, v: Fn("logaddexp", (u, v)))
+_declare("exp2", _float, lambda u: Fn("exp", (mul(u, Fn("log", (num(2),))),)))
+_declare("heaviside", _float, lambda u, v: choose(Iverson("=", u), v, Iverson(">", u)))
+_declare("logical_and bitwise_and", _only_bool, mul)
+_declare("logical_or bitwise_or", _only_bool, _either)
+_declare("logical_xor", _only_bool, lambda u, v: sub(add(u, v), mul(num(2), u, v)))
+_declare("invert bitwise_not logical_not", _only_bool, negation)
+for _name in ("log1p", "expm1", "tanh", "sinh", "cosh", "sin", "cos", "tan", "arctan"):
+    _declare(_name, _float, lambda u, _name=_name: Fn(_name, (u,)))
+_declare("exp", _float, lambda u: Fn("exp", (u,)) if u is not ZERO else ONE)
+_declare("log", _float, lambda u: Fn("log", (u,)) if u is not ONE else ZERO)
+
+
+@row("add")
+def _add(u: Any, v: Any, out: Any = None, **kwargs: Any) -> Any:
+    operands = [operand(u), operand(v)]
+    if kwargs:
+        refuse(f"add with {', '.join(kwargs)} is not covered")
+    kind = _widest(operands)
+    return _finish(elementwise(kind, _either if kind == "bool" else add, *operands), out)
+
+
+@row("power", "float_power", "pow")
+def _power(base: Any, exponent: Any, out: Any = None) -> Any:
+    u, v = operand(base), operand(exponent)
+    if u.sizes == () and u.entry(()) is Const("e"):
+        return _finish(call("exp", v), out)
+    if v.sizes != () or not isinstance(v.entry(()), Num):
+        refuse("a power whose exponent is not a constant number is not covered")
+    value = v.entry(()).value
+    whole = value.denominator == 1
+    kind = "float" if "float" in (u.kind, v.kind) or not whole or (value < 0 and is_size(u.entry(()) if not u.sizes else ZERO)) else "int"
+    if kind == "int" and value < 0:
+        bad("integers to negative integer powers are not allowed", "make the array a float array first")
+    return _finish(elementwise(kind, lambda entry: power(entry, value) if value else ONE, u), out)
+
+
+def _truth_of_sizes(name: str, u: Expr, v: Expr) -> bool | None:
+    """The comparison of two sizes, decided for all sizes, or None where either is no size."""
+    if not (is_size(u) and is_size(v)):
+        return None
+    wanted = {"less": {-1}, "less_equal": {-1, 0}, "greater": {1}, "greater_equal": {0, 1}, "equal": {0}, "not_equal": {-1, 1}}[name]
+    possible = signs(sub(u, v))
+    if possible <= wanted:
+        return True
+    if not possible & wanted:
+        return False
+    refuse(f"the comparison of sizes {shape_text([u])} and {shape_text([v])} has no answer for all sizes")
+
+
+def _compare(name: str, function: Callable[[Expr, Expr], Expr]) -> None:
+    def apply(left: Any, right: Any) -> Any:
+        if left is None or right is None or isinstance(left, str) or isinstance(right, str):
+            return name == "not_equal"
+        u, v = operand(left), operand(right)
+        if isinstance(u, Scalar) and isinstance(v, Scalar) and "float" not in (u.kind, v.kind):
+            known = _truth_of_sizes(name, u.entry(()), v.entry(()))
+            if known is not None:
+                return known
+        if name in ("equal", "not_equal") and "float" not in (u.kind, v.kind):
+            return elementwise("bool", delta if name == "equal" else lambda a, b: sub(ONE, delta(a, b)), u, v)
+        return elementwise("bool", function, u, v)
+
+    row(name)(apply)
+
+
+_compare("less", lambda u, v: Iverson(">", sub(v, u)))
+_compare("less_equal", lambda u, v: Iverson(">=", sub(v, u)))
+_compare("greater", lambda u, v: Iverson(">", sub(u, v)))
+_compare("greater_equal", lambda u, v: Iverson(">=", sub(u, v)))
+_compare("equal", lambda u, v: Iverson("=", sub(u, v)))
+_compare("not_equal", lambda u, v: sub(ONE, Iverson("=", sub(u, v))))
+
+
+@row("clip")
+def _clip(a: Any, low: Any = None, high: Any = None, out: Any = None, a_min: Any = None, a_max: Any = None) -> Any:
+    low, high = (a_min if low is None else low), (a_max if high is None else high)
+    result = operand(a)
+    if low is not None:
+        result = call("maximum", result, low)
+    if high is not None:
+        result = call("minimum", result, high)
+    return _finish(result, out)
+
+
+@row("where")
+def _where(condition: Any, *values: Any) -> Any:
+    mask = _as_mask(operand(condition))
+    if not values:
+        return call("nonzero", mask)
+    operands = [operand(value) for value in values]
+    return elementwise(_widest(operands), choose, mask, *operands)
+
+
+def _as_mask(value: Operand) -> Any:
+    return value if value.kind == "bool" else call("not_equal", value, 0)
+
+
+@row("astype", "asbool")
+def _astype(a: Any, dtype: Any = "bool", copy: bool = True, **kwargs: Any) -> Any:
+    u, kind = operand(a), call("kind", dtype)
+    if kind == "bool":
+        return elementwise("bool", lambda entry: entry, _as_mask(u))
+    if kind == "int" and u.kind == "float":
+        refuse("turning floats into integers cuts off their decimals")
+    return elementwise(kind, lambda entry: entry, u) if copy or kind != u.kind else u
+
+
+@row("truth")
+def _truth(value: Operand) -> bool:
+    """What `if` asks."""
+    if isinstance(value, Masked) or value.sizes:
+        refuse("a branch on the values of a whole array")
+    condition = _as_mask(value)
+    if isinstance(condition, bool):
+        return condition
+    body = condition.entry(())
+    if body in (ONE, ZERO):
+        return body is ONE
+    loops = current().loops
+    if not loops:
+        refuse("a branch on data", "both sides would have to be followed; the function is checked at concrete sizes instead")
+    return bool(loops[-1].decide(body))
+
+

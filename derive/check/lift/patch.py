@@ -1,0 +1,120 @@
+"""Rebuilds a function so that its `np`, its builtins and its helpers work on symbolic arrays; the user's module is never changed."""
+
+from __future__ import annotations
+
+import builtins
+import math
+import sys
+import sysconfig
+from collections.abc import Mapping
+from types import CellType, FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from derive.check.lift.loops import iterate
+from derive.check.lift.python import BUILTINS, numpy_attribute, replacement
+from derive.check.lift.rewrite import ITERATE, rewritten
+from derive.check.lift.session import Session
+
+__all__ = ["Patcher"]
+
+_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+class _Module(ModuleType):
+    """Stands for a module: its attributes are patched when they are asked for."""
+
+    def __init__(self, patcher: Patcher, real: ModuleType, prefix: str = "") -> None:
+        super().__init__(real.__name__)
+        self.__dict__.update(_patcher=patcher, _real=real, _prefix=prefix)
+
+    def __getattr__(self, name: str) -> Any:
+        if self._real is np:
+            if name == "linalg":
+                return _Module(self._patcher, np.linalg, "linalg.")
+            return numpy_attribute(np, name)
+        if self._real is np.linalg:
+            return numpy_attribute(np.linalg, name, self._prefix)
+        return self._patcher.patch(getattr(self._real, name))
+
+
+class Patcher:
+    """Rebuilds functions, each once, for one run.
+
+    Args:
+        session: the run; the files of rebuilt functions are noted there.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.functions: dict[int, FunctionType] = {}
+        self.globals: dict[int, dict[str, Any]] = {}
+        self.modules: dict[int, _Module] = {}
+        self.alive: list[Any] = []
+
+    def patch(self, value: Any) -> Any:
+        """What stands for a value that the user's function can see."""
+        if isinstance(value, ModuleType):
+            return self._module(value)
+        if isinstance(value, FunctionType) and _is_users(value.__code__.co_filename):
+            return self.function(value)
+        found = replacement(value)
+        return value if found is None else found
+
+    def _module(self, module: ModuleType) -> ModuleType:
+        known = module in (np, math, np.linalg, builtins)
+        if not known and not _is_users(getattr(module, "__file__", None) or ""):
+            return module
+        if id(module) not in self.modules:
+            self.modules[id(module)] = _Module(self, module, "linalg." if module is np.linalg else "")
+        return self.modules[id(module)]
+
+    def function(self, function: FunctionType) -> FunctionType:
+        """The function with patched globals, closure, defaults and loops."""
+        if id(function) in self.functions:
+            return self.functions[id(function)]
+        code = rewritten(function)
+        self.session.files.add(code.co_filename)
+        cells = {name: CellType() for name in function.__code__.co_freevars}
+        names = self._globals(function.__globals__)
+        new = FunctionType(code, names, function.__name__, None, tuple(cells[name] for name in code.co_freevars))
+        self.functions[id(function)] = new
+        self.alive.append(function)
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            if _filled(cell):
+                cells[name].cell_contents = self.patch(cell.cell_contents)
+        new.__defaults__ = None if function.__defaults__ is None else tuple(map(self.patch, function.__defaults__))
+        new.__kwdefaults__ = {name: self.patch(value) for name, value in (function.__kwdefaults__ or {}).items()} or None
+        return new
+
+    def _globals(self, real: dict[str, Any]) -> dict[str, Any]:
+        if id(real) in self.globals:
+            return self.globals[id(real)]
+        names: dict[str, Any] = {}
+        self.globals[id(real)] = names
+        names.update({name: value if name.startswith("__") else self.patch(value) for name, value in list(real.items())})
+        names["__builtins__"] = {**BUILTINS, "__import__": self._import}
+        names[ITERATE] = iterate
+        return names
+
+    def _import(self, name: str, outer: Mapping[str, Any] | None = None, local: Any = None, fromlist: Any = (), level: int = 0) -> Any:
+        found = __import__(name, outer, local, fromlist, level)
+        if name in sys.modules and not fromlist and "." not in name:
+            return self.patch(found)
+        return self.patch(found) if isinstance(found, ModuleType) else found
+
+
+def _filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+def _is_users(file: str) -> bool:
+    """Whether a file is the user's own: neither of the standard library nor of an installed package, nor of derive."""
+    return bool(file) and not file.startswith((*_LIBRARIES, "<frozen", _OURS))
+
+
+_OURS = __file__.rpartition("check")[0]

@@ -1,0 +1,200 @@
+"""What Python's own functions mean on symbolic values: len, range, float, int, max, sum, enumerate, zip …"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from derive.check.lift.arrays import Operand, Scalar, operand, size_of, symbolic
+from derive.check.lift.create import SymbolicRange
+from derive.check.lift.loops import symbolic_length
+from derive.check.lift.registry import call
+from derive.check.lift.session import refuse
+from derive.check.lift.sizes import integer, same
+from derive.index import ONE, Const, Expr, Num, num, sub
+
+__all__ = ["BUILTINS", "numpy_attribute", "replacement"]
+
+
+class _TypeMeta(type):
+    """Stands for float, int, list … : the same `isinstance`, other conversions."""
+
+    real_type: type
+    convert: Callable[[Any], Any]
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        kind = {float: "float", int: "int", bool: "bool"}.get(cls.real_type)
+        return isinstance(value, cls.real_type) or (isinstance(value, Scalar) and value.kind == kind)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and (symbolic(args[0]) or hasattr(args[0], "element")):
+            return cls.convert(args[0])
+        return cls.real_type(*args, **kwargs)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(cls.real_type, name)
+
+
+def _type(real: type, convert: Callable[[Any], Any]) -> Any:
+    return _TypeMeta(real.__name__, (), {"real_type": real, "convert": staticmethod(convert)})
+
+
+def _float(value: Any) -> Any:
+    return call("astype", call("item", value), np.float64)
+
+
+def _int(value: Any) -> Any:
+    return call("astype", call("item", value), np.int64)
+
+
+def _list(value: Any) -> Any:
+    return value if isinstance(value, SymbolicRange) or symbolic_length(value) is not None else list(iter(value))
+
+
+def _len(value: Any) -> Any:
+    if isinstance(value, Operand):
+        return value.shape[0]
+    return operand(Scalar(value.size, "int")) if hasattr(value, "element") else len(value)
+
+
+def _range(*bounds: Any) -> Any:
+    if not any(isinstance(bound, Operand) for bound in bounds):
+        return range(*bounds)
+    ends = [size_of(bound) for bound in bounds]
+    if len(ends) == 3 and ends[2] is not ONE:
+        refuse("a range with a step is not covered")
+    start, stop = (num(0), ends[0]) if len(ends) == 1 else ends[:2]
+    length = integer(sub(stop, start))
+    if isinstance(length, Num) and isinstance(start, Num):
+        return range(int(start.value), int(start.value) + int(length.value))
+    return SymbolicRange(start, stop)
+
+
+class _Together:
+    """zip or enumerate over something symbolic: element i is a tuple."""
+
+    def __init__(self, parts: list[Any], size: Expr) -> None:
+        self.parts, self.size = parts, size
+
+    def element(self, index: Expr) -> Any:
+        """The tuple at that index."""
+        where = Scalar(index, "int")
+        return tuple(part.element(index) if hasattr(part, "element") else part[where] for part in self.parts)
+
+    def __iter__(self) -> Any:
+        refuse("iteration over a symbolic number of elements")
+
+
+def _zip(*parts: Any, **kwargs: Any) -> Any:
+    lengths = [symbolic_length(part) for part in parts]
+    if not any(length is not None for length in lengths):
+        return zip(*parts, **kwargs)
+    first = lengths[0]
+    if first is None or not all(length is not None and same(length, first) for length in lengths):
+        refuse("zip over parts whose lengths may differ")
+    return _Together(list(parts), first)
+
+
+def _enumerate(part: Any, start: int = 0) -> Any:
+    length = symbolic_length(part)
+    if length is None:
+        return enumerate(part, start)
+    return _Together([SymbolicRange(num(start), integer(sub(length, num(-start)))), part], length)
+
+
+def _extremum(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(*values: Any, **kwargs: Any) -> Any:
+        if kwargs or not symbolic(values):
+            return real(*values, **kwargs)
+        if len(values) == 1:
+            if isinstance(values[0], Operand) and len(values[0].sizes) != 1:
+                refuse(f"{name}() of an array with several axes")
+            return call(name, values[0])
+        result = values[0]
+        for value in values[1:]:
+            result = call(f"{name}imum", result, value)
+        return result
+
+    return apply
+
+
+def _sum(values: Any, start: Any = 0) -> Any:
+    if isinstance(values, Operand):
+        total = call("sum", values, axis=0)
+        return total if isinstance(start, int) and start == 0 else total + start
+    return sum(values, start)
+
+
+_OWN: Mapping[Any, Any] = {
+    float: _type(float, _float), int: _type(int, _int), list: _type(list, _list), tuple: _type(tuple, _list),
+    len: _len, range: _range, zip: _zip, enumerate: _enumerate, sum: _sum,
+    max: _extremum("max", max), min: _extremum("min", min), math.exp: "exp", math.log: "log", math.sqrt: "sqrt", math.tanh: "tanh",
+    math.log1p: "log1p", math.expm1: "expm1", math.fabs: "absolute", math.pow: "power",
+}  # fmt: skip
+_EXACT = {"sqrt", "exp", "log"}
+
+
+def _dispatch(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    """Our row where an argument is symbolic, the real function otherwise."""
+
+    def apply(*args: Any, **kwargs: Any) -> Any:
+        exact = name in _EXACT and len(args) == 1 and isinstance(args[0], (int, float)) and args[0] > 0
+        touched = any(symbolic(value) or hasattr(value, "element") for value in (*args, *kwargs.values()))
+        if exact or touched or name in _FRESH:
+            return call(name, *args, **kwargs)
+        return real(*args, **{key: getattr(value, "real_type", value) for key, value in kwargs.items()})
+
+    return apply
+
+
+_FRESH = {"zeros", "ones", "zeros_like", "ones_like", "full", "eye", "identity", "empty"}
+
+
+class _Ufunc:
+    """np.add and its like: a function with `.at` and `.reduce`."""
+
+    def __init__(self, real: Any) -> None:
+        self.real, self.name = real, real.__name__
+        self.apply = _dispatch(self.name, real)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.apply(*args, **kwargs)
+
+    def __getattr__(self, method: str) -> Any:
+        return _dispatch(f"{self.name}.{method}", getattr(self.real, method))
+
+
+def numpy_attribute(real: Any, name: str, prefix: str = "") -> Any:
+    """What `np.name` is while a function is lifted."""
+    if name in ("pi", "e") and not prefix:
+        return Scalar(Const(name), "float")
+    found = getattr(real, name)
+    if isinstance(found, np.ufunc):
+        return _Ufunc(found)
+    if isinstance(found, type) and prefix + name not in ("float64", "float32"):
+        return found
+    if isinstance(found, type):
+        return _type(found, _float)
+    return _dispatch(prefix + name, found) if callable(found) else found
+
+
+def replacement(value: Any) -> Any:
+    """What stands for a function of Python, of math or of NumPy; None where nothing does."""
+    try:
+        own = _OWN.get(value)
+    except TypeError:
+        return None
+    if own is not None:
+        return _dispatch(own, value) if isinstance(own, str) else own
+    if isinstance(value, np.ufunc):
+        return _Ufunc(value)
+    if callable(value) and getattr(np, getattr(value, "__name__", ""), None) is value and not isinstance(value, type):
+        return _dispatch(value.__name__, value)
+    return None
+
+
+BUILTINS = {name: replacement(value) or value for name, value in vars(builtins).items()} | {"xrange": _range}

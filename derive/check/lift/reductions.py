@@ -1,0 +1,124 @@
+"""Reductions: sum, mean, max, min and what is made of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from derive.check.lift.arrays import Operand, make, operand
+from derive.check.lift.elementwise import Masked
+from derive.check.lift.registry import call, row
+from derive.check.lift.session import bad, new_index, refuse
+from derive.check.lift.storage import Location
+from derive.index import ONE, ZERO, Expr, Extremum, Index, Sum, mul
+
+__all__: list[str] = []
+
+Axes = int | tuple[int, ...] | None
+
+
+def _axes(axis: Any, rank: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(rank))
+    chosen = axis if isinstance(axis, (tuple, list)) else (axis,)
+    for one in chosen:
+        if not isinstance(one, int) or not -rank <= one < rank:
+            bad(f"axis {one} does not exist in an array with {rank} axes")
+    return tuple(one % rank for one in chosen)
+
+
+def _reduce(a: Operand, axis: Any, keepdims: Any, kind: str, bind: Callable[[tuple[Index, ...], Expr], Expr]) -> Any:
+    """The reduction over the axes; `bind` makes the binder over the indices of the axes that are not of size 1."""
+    rank = len(a.sizes)
+    axes = _axes(axis, rank)
+    kept = [n for n in range(rank) if n not in axes]
+
+    def entry(at: Location) -> Expr:
+        outer = dict(zip(range(rank) if keepdims else kept, at))
+        inner = {n: ZERO if a.sizes[n] is ONE else new_index(a.sizes[n]) for n in axes}
+        bound = tuple(index for index in inner.values() if isinstance(index, Index))
+        body = a.entry(tuple(inner[n] if n in inner else outer[n] for n in range(rank)))
+        return bind(bound, body) if bound else body
+
+    sizes = [ONE if n in axes else a.sizes[n] for n in range(rank)] if keepdims else [a.sizes[n] for n in kept]
+    return make(sizes, kind, entry)
+
+
+def _declare(names: str, kind: Callable[[str], str], bind: Callable[[tuple[Index, ...], Expr], Expr]) -> None:
+    def apply(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **kwargs: Any) -> Any:
+        if kwargs:
+            refuse(f"{names.split()[0]} with {', '.join(kwargs)} is not covered")
+        source = operand(a)
+        if isinstance(source, Masked):
+            return _masked_sum(names, source, axis)
+        found = _reduce(source, axis, keepdims, kind(source.kind), bind)
+        if dtype is not None:
+            found = call("astype", found, dtype)
+        return found if out is None else call("assign", out, found)
+
+    row(*names.split())(apply)
+
+
+def _masked_sum(names: str, a: Masked, axis: Any) -> Any:
+    if not names.startswith("sum") or axis is not None or len(a.mask.sizes) != len(a.full):
+        refuse("of a[mask] only the sum over everything is covered")
+    whole = make(a.full, "int" if a.kind == "bool" else a.kind, lambda at: mul(a.mask.entry(at), a.entry(at)))
+    return call("sum", whole)
+
+
+_declare("sum nansum", lambda kind: "int" if kind == "bool" else kind, lambda bound, body: Sum(bound, body))
+_declare("max amax nanmax", lambda kind: kind, lambda bound, body: Extremum("max", bound, body))
+_declare("min amin nanmin", lambda kind: kind, lambda bound, body: Extremum("min", bound, body))
+_declare("any", lambda kind: kind if kind == "bool" else refuse("any() of numbers"), lambda bound, body: Extremum("max", bound, body))
+_declare("all", lambda kind: kind if kind == "bool" else refuse("all() of numbers"), lambda bound, body: Extremum("min", bound, body))
+
+
+def _count(a: Operand, axis: Any) -> Any:
+    return functools.reduce(lambda u, v: call("multiply", u, v), (a.shape[n] for n in _axes(axis, len(a.sizes))), 1)
+
+
+@row("mean", "average", "nanmean")
+def _mean(a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: Any = False, weights: Any = None) -> Any:
+    source = operand(a)
+    if weights is not None or out is not None:
+        refuse("mean with weights or out is not covered")
+    return call("divide", call("sum", source, axis=axis, keepdims=keepdims), _count(source, axis))
+
+
+@row("var")
+def _var(a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    source = operand(a)
+    if out is not None:
+        refuse("var with out is not covered")
+    off = call("subtract", source, _mean(source, axis, keepdims=True))
+    total = call("sum", call("square", off), axis=axis, keepdims=keepdims)
+    return call("divide", total, call("subtract", _count(source, axis), ddof) if ddof != 0 else _count(source, axis))
+
+
+@row("std")
+def _std(a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    return call("sqrt", _var(a, axis, dtype, out, ddof, keepdims))
+
+
+@row("linalg.norm", "norm")
+def _norm(a: Any, ord: Any = None, axis: Axes = None, keepdims: Any = False) -> Any:
+    source = operand(a)
+    if ord not in (None, "fro", 2) or (ord == 2 and len(source.sizes) != 1 and not isinstance(axis, int)):
+        refuse(f"the norm of order {ord} is not covered")
+    return call("sqrt", call("sum", call("square", call("absolute", source)), axis=axis, keepdims=keepdims))
+
+
+@row("count_nonzero")
+def _count_nonzero(a: Any, axis: Axes = None, keepdims: Any = False) -> Any:
+    return call("sum", call("not_equal", a, 0) if operand(a).kind != "bool" else a, axis=axis, keepdims=keepdims)
+
+
+@row("add.reduce")
+def _add_reduce(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    return call("sum", a, axis=axis, dtype=dtype, out=out, keepdims=keepdims)
+
+
+@row("maximum.reduce")
+def _maximum_reduce(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    return call("max", a, axis=axis, dtype=dtype, out=out, keepdims=keepdims)

@@ -1,0 +1,37 @@
+"""The table of NumPy functions: one row for each name, filled by the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from derive.check.lift.session import refuse
+
+__all__ = ["TABLE", "call", "row"]
+
+Function = Callable[..., Any]
+TABLE: dict[str, Function] = {}
+
+
+def row(*names: str) -> Callable[[Function], Function]:
+    """Declare what NumPy's function of these names means for symbolic arrays."""
+
+    def declare(function: Function) -> Function:
+        for name in names:
+            if name in TABLE:
+                raise KeyError(f"{name} is declared twice")
+            TABLE[name] = function
+        return function
+
+    return declare
+
+
+def call(name: str, *args: Any, **kwargs: Any) -> Any:
+    """Apply the row of that name.
+
+    Raises:
+        CannotLift: there is no such row.
+    """
+    if name not in TABLE:
+        refuse(f"{name} of a symbolic array is not covered")
+    return TABLE[name](*args, **kwargs)

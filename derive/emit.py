@@ -1,0 +1,171 @@
+"""The gradient as source text that a person would write, in NumPy and in JAX."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax as _jax
+import jax.numpy as _jnp
+import numpy as _np
+
+from derive.derivation import Argument, Story
+from derive.errors import NotYet
+from derive.index import Num, Size
+from derive.printer import Printer, number_text
+from derive.once import Statement, loaded_names
+from derive.program import Program, build
+from derive.spelling import identifier, unused
+
+__all__ = ["compile_source", "function_name", "jax", "numpy"]
+
+_IMPORTS = {"math": "import math", "jax": "import jax", "jnp": "import jax.numpy as jnp", "np": "import numpy as np"}
+
+
+def numpy(story: Story, name: str | None = None) -> str:
+    """NumPy source of the derivative: imports and one function, without loops over the data.
+
+    The function takes the user's arguments in order, then `dout` (shaped like the output) for a vjp; it returns an array of the argument's shape.
+
+    Raises:
+        NotYet: an expression has no array form yet.
+    """
+    return _source(story, name, "numpy")
+
+
+def jax(story: Story, name: str | None = None) -> str:
+    """The same for JAX: jnp, and functional updates."""
+    return _source(story, name, "jax")
+
+
+def compile_source(source: str, name: str) -> Callable[..., Any]:
+    """The function of that name which the source defines."""
+    namespace: dict[str, Any] = {"np": _np, "jnp": _jnp, "jax": _jax, "math": math}
+    exec(compile(source, f"<derived {name}>", "exec"), namespace)  # the text is our own
+    function: Callable[..., Any] = namespace[name]
+    return function
+
+
+def function_name(story: Story) -> str:
+    """The name that the emitted function has unless another is asked for: grad_W."""
+    return f"grad_{identifier(story.wrt, argument=True)}"
+
+
+def _source(story: Story, name: str | None, library: str) -> str:
+    program = build(story)
+    arguments = _argument_names(story)
+    bases = set(arguments.values()) | {identifier(statement.hint or statement.name) for statement in program.statements}
+    size_names = _size_names(story, bases)
+    printer = Printer(library, size_names)
+    body, result = _body(program, printer, arguments, set(size_names.values()))
+    where = _sizes(story, arguments)
+    lines = [f"{size_names[one]} = {where[one]}" for one in where if one in printer.sizes] + body + [f"return {result}"]
+    head = [f"def {name or function_name(story)}({', '.join(arguments.values())}):", *_docstring(story, arguments)]
+    text = "\n".join([*head, *(f"    {line}" for line in lines)]) + "\n"
+    imports = [line for module, line in _IMPORTS.items() if f"{module}." in text.replace("jax.numpy", "")]
+    return "\n".join(imports) + "\n\n\n" + text if imports else text
+
+
+# ------------------------------------------------------------------------------------------- names
+
+
+def _argument_names(story: Story) -> dict[str, str]:
+    wanted = [argument.name for argument in story.source.arguments] + (["dout"] if story.kind == "vjp" else [])
+    names: dict[str, str] = {}
+    for name in wanted:
+        names[name] = unused(identifier(name, argument=True), set(names.values()))
+    return names
+
+
+def _sizes(story: Story, arguments: dict[str, str]) -> dict[str, str]:
+    """Where each size is read off: the first axis that has it alone."""
+    everything = [*story.source.arguments]
+    if story.kind == "vjp":
+        everything.append(Argument("dout", story.definitions[-1].shape))
+    found: dict[str, str] = {}
+    for argument in everything:
+        for axis, size in enumerate(argument.shape):
+            if isinstance(size, Size):
+                found.setdefault(size.name, f"{arguments[argument.name]}.shape[{axis}]")
+    return found
+
+
+def _size_names(story: Story, arrays_taken: set[str]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for size in _sizes(story, _argument_names(story)):
+        plain = identifier(size)
+        wanted = plain if plain not in arrays_taken else f"n_{plain}"
+        names[size] = unused(wanted, arrays_taken | set(names.values()))
+    return names
+
+
+def _body(program: Program, printer: Printer, arguments: dict[str, str], reserved: set[str]) -> tuple[list[str], str]:
+    """The lines; each array gets its own name as soon as no other array that is still needed has it."""
+    last = {name: -1 for name in arguments}
+    for place, statement in enumerate(program.statements):
+        last.update({name: place for name in loaded_names(statement) | {statement.name}})
+    last[program.result] = len(program.statements)
+    names = printer.names
+    names.update(arguments)
+    lines: list[str] = []
+    for place, statement in enumerate(program.statements):
+        target = names.get(statement.name)
+        if target is None:
+            taken = {text for name, text in names.items() if last[name] > place} | reserved
+            target = unused(identifier(statement.hint or statement.name), taken)
+        lines += _lines(statement, target, printer)
+        names[statement.name] = target
+    return lines, names[program.result]
+
+
+def _lines(statement: Statement, target: str, printer: Printer) -> list[str]:
+    if statement.where is not None:
+        return [_change(statement, target, printer)]
+    text = printer.text(statement.value)
+    comment = [f"# {statement.comment}"] if statement.comment else []
+    if statement.how == "=":
+        return comment + ([f"{target} = {text}"] if text != target else [])
+    if printer.library == "numpy":
+        return [f"{target} {statement.how} {text}"]
+    return [f"{target} = {target} {statement.how[0]} {printer.wrap(statement.value, 3)}"]
+
+
+def _change(statement: Statement, target: str, printer: Printer) -> str:
+    """dz[np.arange(m), y] -= 1, or dz.at[…].add(-1)."""
+    if statement.where is None:
+        raise NotYet("a change in place without entries")
+    printer.names[statement.name] = target
+    entries = printer.text(statement.where)
+    if printer.library == "numpy":
+        return f"{entries} {statement.how} {printer.text(statement.value)}"
+    inside = entries[len(target):]
+    amount = printer.text(statement.value) if statement.how == "+=" else f"-{printer.wrap(statement.value, 3)}"
+    return f"{target} = {target}.at{inside}.add({amount})"
+
+
+# ------------------------------------------------------------------------------------------- the docstring
+
+
+def _docstring(story: Story, arguments: dict[str, str]) -> list[str]:
+    kind = "Gradient of" if story.kind == "gradient" else "Vector-Jacobian product of" if story.kind == "vjp" else f"{story.kind.capitalize()} of"
+    shapes = [_shape_text(arguments[argument.name], argument) for argument in story.source.arguments]
+    if story.kind == "vjp":
+        shapes.append(_shape_text(arguments["dout"], Argument("dout", story.definitions[-1].shape)) + ", the incoming gradient")
+    return [
+        f'    """{kind} {story.source.name} with respect to {story.wrt}, shaped like {story.wrt}.',
+        "",
+        *(f"    {line}" for line in shapes),
+        '    """',
+    ]
+
+
+def _shape_text(name: str, argument: Argument) -> str:
+    kind = {"int": "integers", "bool": "booleans"}.get(argument.kind, "")
+    sizes = ", ".join(_size_text(size) for size in argument.shape)
+    shape = "scalar" if not argument.shape else f"({sizes},)" if len(argument.shape) == 1 else f"({sizes})"
+    return f"{name}: {shape}" + (f", {kind}" if kind else "")
+
+
+def _size_text(size: Any) -> str:
+    return number_text(size.value) if isinstance(size, Num) else size.name if isinstance(size, Size) else "…"

@@ -1,0 +1,264 @@
+"""From index expressions to array programs.
+
+Every expression is lowered towards a target: the axes of the array that it will be combined with.  The result broadcasts to the target, so
+sums, products and functions need no further alignment.  A sum picks axes of its own, the ones in which its operands are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from derive import arrays
+from derive.arrays import Axes, Value
+from derive.contract import contract
+from derive.errors import NotYet
+from derive.index import (
+    Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Poly, Pow, Size, Stop, Sum, Where, ZERO, add, mul, neg, num,
+    power, rebuild, substitute, sub, walk,
+)
+
+__all__ = ["Lowering", "Store", "coefficient_of", "factors_of", "plain", "terms_of"]
+
+
+@dataclass(frozen=True)
+class Store:
+    """How a named array is kept: for each axis whether it is of size 1, and its kind of number."""
+
+    units: tuple[bool, ...]
+    kind: str = "float"
+
+
+def plain(expr: Expr) -> Expr:
+    """The expression with canonical sums and products written as ordinary ones."""
+    memo: dict[Expr, Expr] = {}
+
+    def change(node: Expr) -> Expr:
+        if node not in memo:
+            memo[node] = _plain(rebuild(node, change))
+        return memo[node]
+
+    return change(expr)
+
+
+def _plain(node: Expr) -> Expr:
+    if isinstance(node, Mono):
+        return mul(*(power(atom, exponent) for atom, exponent in sorted(node.args[0], key=lambda pair: pair[0].key)))
+    if isinstance(node, Poly):
+        ordered = sorted(node.args[0], key=lambda pair: (pair[1] < 0, pair[0].key))
+        return add(*(mul(num(coefficient), part) for part, coefficient in ordered))
+    return node
+
+
+def terms_of(expr: Expr) -> tuple[Expr, ...]:
+    """The terms of a sum as written; the expression itself where it is none."""
+    return expr.args[0] if isinstance(expr, Add) else (expr,)
+
+
+def factors_of(expr: Expr) -> tuple[Expr, ...]:
+    """The factors of a product as written."""
+    return expr.args[0] if isinstance(expr, Mul) else (expr,)
+
+
+def coefficient_of(expr: Expr) -> tuple[Fraction, Expr]:
+    """The rational coefficient, and the rest."""
+    numbers = [factor.value for factor in factors_of(expr) if isinstance(factor, Num)]
+    rest = [factor for factor in factors_of(expr) if not isinstance(factor, Num)]
+    product = Fraction(1)
+    for value in numbers:
+        product *= value
+    return product, mul(*rest)
+
+
+class Lowering:
+    """Lowers expressions, given how each named array is stored."""
+
+    def __init__(self, stores: Mapping[str, Store]) -> None:
+        self.stores = stores
+
+    def lower(self, expr: Expr, target: Axes) -> Value:
+        """The array of the expression, broadcasting to `target`, which holds all its free indices."""
+        rule = _RULES.get(type(expr))
+        if rule is None:
+            raise NotYet(f"no array form for {type(expr).__name__}", hint="the derivation shows it; the code has to be written by hand")
+        return arrays.fit(rule(self, expr, target), target)
+
+    def natural(self, expr: Expr, order: tuple[Index, ...]) -> Axes:
+        """The order of axes that the expression's own largest array suggests; else that of `order`."""
+        best: tuple[Index, ...] = ()
+        for node in walk(expr):
+            if isinstance(node, At) and set(node.indices) <= expr.free and len(set(node.indices)) == len(node.indices) > len(best):
+                best = node.indices  # type: ignore[assignment]  # all are free indices
+        if len(best) == len(expr.free):
+            return best
+        return tuple(sorted(expr.free, key=order.index))
+
+    def add(self, expr: Expr, target: Axes) -> Value:
+        """u + v + …, a leading minus moved behind a term without one."""
+        signed = [(_sign(term), self.lower(neg(term) if _sign(term) < 0 else term, target)) for term in expr.args[0]]
+        return arrays.plus(_positive_first(signed))
+
+    def mul(self, expr: Expr, target: Axes) -> Value:
+        """u · v / w."""
+        coefficient, rest = coefficient_of(expr)
+        over: list[Value] = []
+        under: list[Value] = []
+        for factor in factors_of(rest):
+            if isinstance(factor, Pow) and factor.args[1] < 0:
+                under.append(self.lower(power(factor.args[0], -factor.args[1]), target))
+            elif not isinstance(factor, Num):
+                over.append(self.lower(factor, target))
+        return arrays.times(coefficient, over, under)
+
+    def pow(self, expr: Expr, target: Axes) -> Value:
+        """A power; negative ones are quotients."""
+        base, exponent = expr.args
+        if exponent < 0:
+            return arrays.times(Fraction(1), [], [self.lower(power(base, -exponent), target)])
+        return arrays.power(self.lower(base, target), exponent)
+
+    def sum(self, expr: Sum, target: Axes) -> Value:
+        """Σ: products become matrix products, the rest a sum along axes."""
+        bound, body = expr.bound, expr.body
+        while isinstance(body, Sum):
+            bound, body = bound + body.bound, body.body
+        bound, body, repeats = _collapse(bound, body)
+        if _distributes(body):
+            return self.lower(add(*(mul(*repeats, Sum(bound, term)) for term in terms_of(body))), target)
+        order = tuple(axis for axis in target if axis is not None) + bound
+        inner = [factor for factor in factors_of(body) if factor.free & set(bound)]
+        outer = [factor for factor in factors_of(body) if not factor.free & set(bound)] + repeats
+        split = next((factor for factor in inner if _blows_up(factor)), None)
+        if split is not None and len(inner) > 1:
+            rest = [factor for factor in factors_of(body) if factor is not split]
+            return self.lower(add(*(mul(*repeats, Sum(bound, mul(term, *rest))) for term in split.args[0])), target)
+        values = [self._operand(factor, order) for factor in inner]
+        factors = [arrays.fit(value, target) for value in contract(values, bound, order)]
+        scale = self.lower(mul(*outer), target)
+        return arrays.times(Fraction(1), [scale, *factors], [])
+
+    def _operand(self, factor: Expr, order: tuple[Index, ...]) -> Value:
+        axes = self.natural(factor, order)
+        return arrays.squeezed(arrays.full(self.lower(factor, axes), axes) if len(axes) > 1 else self.lower(factor, axes))
+
+    def extremum(self, expr: Extremum, target: Axes) -> Value:
+        """The largest or smallest along axes."""
+        bound = tuple(index for index in expr.bound if index in expr.body.free)
+        if not bound:
+            return self.lower(expr.body, target)
+        order = tuple(axis for axis in target if axis is not None) + bound
+        axes = self.natural(expr.body, order)
+        return arrays.reduce(expr.args[0], arrays.full(self.lower(expr.body, axes), axes), bound)
+
+    def entry(self, expr: At, target: Axes) -> Value:
+        """A named array, whole, or at chosen places."""
+        store = self.stores[expr.name]
+        slots = self._slots(expr, store)
+        plain_slots = [slot for slot in slots if slot is not None]
+        if all(isinstance(slot, Index) for slot in plain_slots) and len(set(plain_slots)) == len(plain_slots):
+            return arrays.load(expr.name, tuple(slots), store.kind)  # type: ignore[arg-type]  # all are indices or None
+        return self._gather(expr.name, slots, store, target)
+
+    @staticmethod
+    def _slots(expr: At, store: Store) -> list[Expr | None]:
+        rest = list(expr.indices)
+        if len(rest) == len(store.units):
+            return [None if unit and index is ZERO else index for unit, index in zip(store.units, rest)]
+        return [None if unit else rest.pop(0) for unit in store.units]
+
+    def _gather(self, name: str, slots: list[Expr | None], store: Store, target: Axes) -> Value:
+        chosen = [slot for slot in slots if slot is not None and not isinstance(slot, Index)]
+        chosen += [slot for place, slot in enumerate(slots) if isinstance(slot, Index) and slot in slots[:place]]
+        picked: frozenset[Index] = frozenset().union(*(slot.free for slot in chosen))
+        advanced = [slot is not None and (slot in chosen or bool(slot.free & picked)) for slot in slots]
+        common = tuple(axis for axis in target if axis in picked)
+        picks = [self.integer(slot, common) if slot is not None and far else None for slot, far in zip(slots, advanced)]
+        places = [place for place, far in enumerate(advanced) if far]
+        whole = [None if slot is None else slot for slot, far in zip(slots, advanced) if not far]
+        start = places[0] if places[-1] - places[0] == len(places) - 1 else 0
+        axes: Any = (*whole[:start], *common, *whole[start:])
+        base = arrays.load(name, tuple(slot if isinstance(slot, Index) else None for slot in slots), store.kind)
+        return arrays.take(base, picks, axes)
+
+    def integer(self, expr: Expr, target: Axes) -> Value:
+        """An integer-valued expression used as an index."""
+        if isinstance(expr, Index):
+            return arrays.fit(arrays.arange(expr, self.lower(expr.size, ())), target)
+        if isinstance(expr, Add):
+            return arrays.plus(_positive_first([(_sign(u), self.integer(neg(u) if _sign(u) < 0 else u, target)) for u in terms_of(expr)]))
+        if isinstance(expr, (Num, Size, At)):
+            return self.lower(expr, target)
+        raise NotYet(f"no array form for the index {expr!r}", hint="indices may be labels, numbers, and sums of those")
+
+    def delta(self, expr: Delta, target: Axes) -> Value:
+        """A Kronecker delta: the identity matrix, or a comparison with labels."""
+        left, right = expr.args
+        if isinstance(left, Index) and isinstance(right, Index) and left.size is right.size:
+            first, second = sorted((left, right), key=target.index)
+            return arrays.eye(first, second, self.lower(left.size, ()))
+        if not isinstance(left, Index) and isinstance(right, Index):
+            left, right = right, left
+        return arrays.compare("==", self.integer(left, target), self.integer(right, target))
+
+    def iverson(self, expr: Iverson, target: Axes) -> Value:
+        """A mask; u − v > 0 is written u > v."""
+        op, inner = expr.args
+        spelled = {"=": "=="}.get(op, op)
+        terms = terms_of(inner)
+        if len(terms) == 2 and _sign(terms[0]) > 0 > _sign(terms[1]):
+            return arrays.compare(spelled, self.lower(terms[0], target), self.lower(neg(terms[1]), target))
+        return arrays.compare(spelled, self.lower(inner, target), arrays.number(Fraction(0)))
+
+
+def _sign(expr: Expr) -> int:
+    return -1 if coefficient_of(expr)[0] < 0 else 1
+
+
+def _positive_first(terms: list[tuple[int, Value]]) -> list[tuple[int, Value]]:
+    lead = next((term for term in terms if term[0] > 0), terms[0])
+    return [lead, *(term for term in terms if term is not lead)]
+
+
+def _collapse(bound: tuple[Index, ...], body: Expr) -> tuple[tuple[Index, ...], Expr, list[Expr]]:
+    """Sum over deltas between indices of one size, and over indices that do not occur (a factor: their size)."""
+    for factor in factors_of(body):
+        if isinstance(factor, Delta) and all(isinstance(part, Index) for part in factor.args) and factor.args[0].size is factor.args[1].size:
+            gone = next((part for part in factor.args if part in bound), None)
+            if gone is not None:
+                kept = factor.args[1] if gone is factor.args[0] else factor.args[0]
+                return _collapse(tuple(b for b in bound if b is not gone), substitute(body, {gone: kept}), [])
+    repeats = [index.size for index in bound if index not in body.free]
+    return tuple(index for index in bound if index in body.free), body, repeats
+
+
+def _blows_up(expr: Expr) -> bool:
+    """Whether a sum's array would be larger than each of its terms."""
+    return isinstance(expr, Add) and max(len(term.free) for term in terms_of(expr)) < len(expr.free)
+
+
+def _distributes(body: Expr) -> bool:
+    """Whether Σ(u + v) is better done term by term: where a term is a product that a matrix product would sum."""
+    return isinstance(body, Add) and any(
+        max((len(factor.free) for factor in factors_of(term)), default=0) < len(term.free) for term in terms_of(body)
+    )
+
+
+_RULES: dict[type[Expr], Callable[[Lowering, Any, Axes], Value]] = {
+    Num: lambda self, expr, target: arrays.number(expr.value),
+    Const: lambda self, expr, target: arrays.const(expr.args[0]),
+    Size: lambda self, expr, target: arrays.size(expr),
+    Index: lambda self, expr, target: self.integer(expr, target),
+    Stop: lambda self, expr, target: self.lower(expr.args[0], target),
+    Fn: lambda self, expr, target: arrays.call(expr.args[0], [self.lower(arg, target) for arg in expr.args[1]]),
+    Where: lambda self, expr, target: arrays.choose(*(self.lower(arg, target) for arg in expr.args)),
+    Add: Lowering.add,
+    Mul: Lowering.mul,
+    Pow: Lowering.pow,
+    Sum: Lowering.sum,
+    Extremum: Lowering.extremum,
+    At: Lowering.entry,
+    Delta: Lowering.delta,
+    Iverson: Lowering.iverson,
+}

@@ -1,0 +1,212 @@
+"""From any expression to its normal form, and the decision whether a normal form is zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from derive.errors import NotYet
+from derive.index import (
+    Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Partial, Poly, Pow, Size, Stop, Sum, Where, delta,
+    fresh, neg, num, power, substitute, add, mul,
+)
+from derive.normal.functions import Functions
+from derive.normal.products import MINUS_INFINITY
+from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, poly, terms
+
+__all__ = ["Algebra"]
+
+Lookup = Callable[[At], Expr | None]
+
+
+class Algebra(Functions):
+    """A normal form with its own facts and assumptions.
+
+    Args:
+        hard: decide equality (max, |·|, tanh … are rewritten in simpler functions and indicators get a canonical sign) instead of
+            keeping what a reader wants to see.
+        lookup: gives the body of a named entry, to expand it; None keeps the name.
+    """
+
+    def __init__(self, *, hard: bool = False, lookup: Lookup | None = None) -> None:
+        super().__init__(hard=hard)
+        self.lookup = lookup
+        self._forms: dict[Expr, Poly] = {}
+
+    def canonical(self, node: Expr) -> Poly:
+        """The node in normal form."""
+        found = self._forms.get(node)
+        if found is None:
+            found = self._forms[node] = self._READ[type(node)](self, node)
+        return found
+
+    def substituted(self, node: Expr, mapping: Mapping[Expr, Expr]) -> Poly:
+        """The node in normal form, with indices or entries replaced."""
+        if isinstance(node, Poly) and not any(key.free <= node.free for key in mapping):
+            return node
+        return self.canonical(substitute(node, mapping)) if mapping else self.canonical(node)
+
+    # ------------------------------------------------------------------------------------------- one method for each node
+
+    def _number(self, node: Expr) -> Poly:
+        return constant(node.args[0])
+
+    def _leaf(self, node: Expr) -> Poly:
+        if node is MINUS_INFINITY:
+            raise NotYet("An infinite number outside of a mask.", hint="Guard it with jnp.where before exp or a maximum.")
+        return atom(node)
+
+    def _entry(self, node: Expr) -> Poly:
+        assert isinstance(node, At)
+        entry = At(node.name, tuple(self.index_form(i) for i in node.indices), node.kind)
+        body = self.lookup(entry) if self.lookup is not None else None
+        return atom(entry) if body is None else self.canonical(body)
+
+    def index_form(self, i: Expr) -> Expr:
+        """An index expression, written in one canonical way."""
+        if isinstance(i, (Index, Num, Size)):
+            return i
+        if isinstance(i, At):
+            return At(i.name, tuple(self.index_form(j) for j in i.indices), i.kind)
+        parts = sorted(terms(self.canonical(i)), key=lambda pair: pair[0].key)
+        return add(*(mul(num(c), *(power(a, e) for a, e in sorted(factors(m), key=lambda f: f[0].key))) for m, c in parts))
+
+    def _sum_of_terms(self, node: Expr) -> Poly:
+        return self.add(*(self.canonical(u) for u in node.args[0]))
+
+    def _product_of_factors(self, node: Expr) -> Poly:
+        return self.prod(self.canonical(u) for u in node.args[0])
+
+    def _power(self, node: Expr) -> Poly:
+        return self.power(self.canonical(node.args[0]), node.args[1])
+
+    def _function(self, node: Expr) -> Poly:
+        name, args = node.args
+        if name == "exp" and isinstance(args[0], Where):
+            condition, u, v = args[0].args
+            return self.canonical(Where(condition, *(num(0) if w is MINUS_INFINITY else Fn("exp", (w,)) for w in (u, v))))
+        return self.function(name, tuple(self.canonical(u) for u in args))
+
+    def _delta(self, node: Expr) -> Poly:
+        i, j = (self.index_form(side) for side in node.args)
+        d = delta(i, j)
+        return constant(d.value) if isinstance(d, Num) else atom(d)
+
+    def _indicator(self, node: Expr) -> Poly:
+        return self.indicator(node.args[0], self.canonical(node.args[1]))
+
+    def _where(self, node: Expr) -> Poly:
+        condition, u, v = node.args
+        q = self.canonical(condition)
+        if q is P1 or q is P0:
+            return self.canonical(u if q is P1 else v)
+        kept = P0 if u is v else self.mul(q, self.canonical(u))
+        return self.canonical(u) if u is v else self.add(kept, self.mul(self.sub(P1, q), self.canonical(v)))
+
+    def _stop(self, node: Expr) -> Poly:
+        inner = self.canonical(node.args[0])
+        if self.hard or (len(terms(inner)) <= 1 and all(m is UNIT for m, _ in terms(inner))):
+            return inner
+        return atom(Stop(inner))
+
+    def _sum(self, node: Expr) -> Poly:
+        assert isinstance(node, Sum)
+        renamed = {b: fresh(b) for b in node.bound}
+        return self.sum(list(renamed.values()), self.canonical(substitute(node.body, renamed)))
+
+    def _extremum(self, node: Expr) -> Poly:
+        assert isinstance(node, Extremum)
+        which = node.args[0]
+        renamed = {b: fresh(b) for b in node.bound}
+        body = substitute(node.body, renamed)
+        if which == "min":
+            return self.scale(self.extremum(list(renamed.values()), self.canonical(neg(body))), -1)
+        return self.extremum(list(renamed.values()), self.canonical(body))
+
+    def _product(self, node: Expr) -> Poly:
+        assert isinstance(node, Mono)
+        return self.prod(self.power(self.canonical(a), e) for a, e in factors(node))
+
+    def _polynomial(self, node: Expr) -> Poly:
+        return self.add(*(self.scale(self.canonical(m), c) for m, c in terms(node)), P0)  # type: ignore[arg-type]
+
+    def _partial(self, node: Expr) -> Poly:
+        raise NotYet("A derivative that has not been worked out cannot be put into normal form.")
+
+    _READ: dict[type, Callable[..., Poly]] = {
+        Num: _number, Const: _leaf, Size: _leaf, Index: _leaf, At: _entry, Add: _sum_of_terms, Mul: _product_of_factors, Pow: _power,
+        Fn: _function, Delta: _delta, Iverson: _indicator, Where: _where, Stop: _stop, Sum: _sum, Extremum: _extremum, Mono: _product,
+        Poly: _polynomial, Partial: _partial,
+    }
+
+    # ------------------------------------------------------------------------------------------- deciding
+
+    def is_zero(self, p: Poly, budget: int = 6) -> bool:
+        """Whether p is identically zero; False means only that this was not seen."""
+        if p is P0:
+            return True
+        cleared = self._cleared(p)
+        return cleared is P0 or (budget > 0 and (self._zero_in_parts(cleared, budget) or self._zero_under_sum(cleared, budget)))
+
+    def _cleared(self, p: Poly) -> Poly:
+        """p times its denominators."""
+        lowest: dict[Expr, Fraction] = {}
+        for m, _ in terms(p):
+            for a, e in factors(m):
+                if e < 0:
+                    lowest[a] = min(lowest.get(a, Fraction(0)), e)
+        if not lowest:
+            return p
+        out = P0
+        for m, c in terms(p):
+            powers = dict(factors(m))
+            whole = P1
+            for a, e in lowest.items():
+                k = powers.pop(a, Fraction(0)) - e
+                if isinstance(a, Poly) and k >= 0:
+                    whole = self.mul(whole, self._raised(a, k))
+                else:
+                    whole = self.mul(whole, self.product({a: k}))
+            out = self.add(out, self.scale(self.mul(self.product(powers), whole), c))
+        return out
+
+    def _raised(self, a: Poly, k: Fraction) -> Poly:
+        out = self.product({a: k - int(k)})
+        for _ in range(int(k)):
+            out = self.mul(out, a)
+        return out
+
+    def _zero_in_parts(self, p: Poly, budget: int) -> bool:
+        """Independent indicators outside of sums: each coefficient must vanish."""
+        split = self._by_first_indicator(p)
+        if split is None:
+            return False
+        return all(self.is_zero(part, budget - 1) for part in split)
+
+    def _by_first_indicator(self, p: Poly) -> tuple[Poly, Poly] | None:
+        found = {a for m, _ in terms(p) for a, _ in factors(m) if isinstance(a, (Delta, Iverson))}
+        if not found:
+            return None
+        q = min(found, key=lambda a: (self.skeleton(a), a.key))
+        return self._restricted(p, q, True), self._restricted(p, q, False)
+
+    def _zero_under_sum(self, p: Poly, budget: int) -> bool:
+        """Σ_i f_i + Σ_i g_i with one bound index each and the same factors outside: the bodies are compared."""
+        groups: dict[tuple[Mono, Expr], list[tuple[Index, Poly]]] = {}
+        for m, c in terms(p):
+            sums = [a for a, e in factors(m) if isinstance(a, Sum) and e == 1]
+            if len(sums) != 1 or len(sums[0].bound) != 1:
+                return False
+            rest = Mono(frozenset((a, e) for a, e in factors(m) if a is not sums[0]))
+            (b,), body = self.opened(sums[0])
+            groups.setdefault((rest, b.size), []).append((b, self.scale(body, c)))
+        for members in groups.values():
+            if len(members) < 2:
+                return False
+            one = members[0][0]
+            total = self.add(*(self.substituted(body, {b: one}) for b, body in members))
+            if not self.is_zero(total, budget - 1):
+                return False
+        return True
+
+

@@ -1,0 +1,272 @@
+"""Products and powers of atoms: deltas substitute, indicators are idempotent, roots combine, denominators reduce.
+
+Legend: as in `ring`.  Everything is over the reals.  A power with a fractional exponent is distributed only over factors that are known
+to be positive: √(x²) is |x|, never x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from math import isqrt
+
+from derive.index import At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Num, Poly, Size, Sum
+from derive.normal.ring import P0, P1, UNIT, Ring, atom, constant, depends, factors, is_indicator, monomial, poly, terms
+from derive.rules.functions import FUNCTIONS
+
+__all__ = ["Products"]
+
+
+class Products(Ring):
+    """Multiplication of atoms.  `hard` is the mode that decides equality; the other mode keeps what a reader wants to see."""
+
+    def __init__(self, *, hard: bool = False) -> None:
+        super().__init__()
+        self.hard = hard
+        self.positive: set[Expr] = set()
+        self.positive_names: set[str] = set()
+
+    # ------------------------------------------------------------------------------------------- given by the layers above
+
+    def substituted(self, node: Expr, mapping: Mapping[Expr, Expr]) -> Poly:
+        """The node in normal form, with indices or entries replaced."""
+        raise NotImplementedError
+
+    def function(self, name: str, args: tuple[Poly, ...]) -> Poly:
+        """A scalar function of canonical arguments, in normal form."""
+        raise NotImplementedError
+
+    def indicator(self, op: str, p: Poly) -> Poly:
+        """The indicator of p op 0, in normal form."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------------------------------- sign
+
+    def sign(self, node: Expr) -> str:
+        """'positive', 'nonnegative' or '' for an atom, a product or a polynomial, as far as it can be seen."""
+        if node in self.positive:
+            return "positive"
+        if isinstance(node, Poly):
+            return self._sign_of_sum(node)
+        if isinstance(node, Mono):
+            return self._weakest(self._sign_of_power(a, e) for a, e in factors(node))
+        if isinstance(node, (Size, Const)):
+            return "positive" if node is not MINUS_INFINITY else ""
+        if isinstance(node, At):
+            return "positive" if node.name in self.positive_names else "nonnegative" if node.kind == "bool" else ""
+        if isinstance(node, Fn):
+            return FUNCTIONS[node.args[0]].sign
+        if isinstance(node, (Sum, Extremum)):
+            return self.sign(node.body)
+        return "nonnegative" if isinstance(node, (Index, Delta, Iverson)) else ""
+
+    def _sign_of_power(self, a: Expr, e: Fraction) -> str:
+        own = self.sign(a)
+        if own == "positive" or e.denominator % 2 == 0:
+            return "positive" if own == "positive" else "nonnegative"
+        return "nonnegative" if own or (e.denominator == 1 and e.numerator % 2 == 0) else ""
+
+    @staticmethod
+    def _weakest(signs: object) -> str:
+        found = list(signs)  # type: ignore[call-overload]
+        return "" if "" in found else "nonnegative" if "nonnegative" in found else "positive"
+
+    def _sign_of_sum(self, p: Poly) -> str:
+        signs = [self.sign(m) if c > 0 else "" for m, c in terms(p)]
+        if not signs or "" in signs:
+            return "nonnegative" if not signs else ""
+        return "positive" if "positive" in signs else "nonnegative"
+
+    # ------------------------------------------------------------------------------------------- products
+
+    def product(self, powers: Mapping[Expr, Fraction]) -> Poly:
+        """A product of powers of atoms, simplified."""
+        live = {a: (Fraction(1) if is_indicator(a) else e) for a, e in powers.items() if e}
+        for rule in (self._contract_delta, self._exclude, self._at_zero, self._multiply_out, self._reduce):
+            result = rule(live)
+            if result is not None:
+                return result
+        return poly({monomial(live): Fraction(1)})
+
+    def _contract_delta(self, live: dict[Expr, Fraction]) -> Poly | None:
+        """δ(i, j) f(j) = δ(i, j) f(i): under a delta one of the two may stand for the other."""
+        for a in live:
+            if isinstance(a, Delta):
+                new, old = sorted(a.args, key=_preference)
+                if isinstance(old, Num) or (isinstance(old, Index) and depends(new, old)):
+                    continue
+                if any(b is not a and depends(b, old) for b in live):
+                    rest = self.prod(self.power(self.substituted(b, {old: new}), e) for b, e in live.items() if b is not a)
+                    return self.mul(rest, atom(a))
+        return None
+
+    def _exclude(self, live: dict[Expr, Fraction]) -> Poly | None:
+        """1{p > 0} 1{p = 0} = 0 and 1{p > 0} 1{−p > 0} = 0; so are two deltas of one index with two literals."""
+        for a in live:
+            if isinstance(a, Iverson) and a.args[0] == ">":
+                p, minus = a.args[1], self.scale(a.args[1], -1)
+                if Iverson(">", minus) in live or Iverson("=", p) in live or Iverson("=", minus) in live:
+                    return P0
+        return None
+
+    def _at_zero(self, live: dict[Expr, Fraction]) -> Poly | None:
+        """p · 1{p = 0} = 0: under the indicator the leading product may be replaced (hard form)."""
+        if not self.hard:
+            return None
+        for a in live:
+            if isinstance(a, Iverson) and a.args[0] == "=":
+                p = a.args[1]
+                lead = self.leading(p)
+                if lead is not None and lead is not UNIT and self._contains(live, lead):
+                    rest = self._divided(live, lead)
+                    tail = poly({m: -c for m, c in terms(p) if m is not lead})
+                    return self.mul(self.product(rest), self.scale(tail, 1 / dict(terms(p))[lead]))
+        return None
+
+    def _multiply_out(self, live: dict[Expr, Fraction]) -> Poly | None:
+        """A polynomial with an exponent ≥ 1 is multiplied out; a fractional exponent only in the hard form."""
+        for a, e in live.items():
+            if isinstance(a, Poly) and e >= 1 and (self.hard or e.denominator == 1):
+                rest = {b: k for b, k in live.items() if b is not a}
+                rest[a] = e - int(e)
+                out = self.product(rest)
+                for _ in range(int(e)):
+                    out = self.mul(out, a)
+                return out
+        return None
+
+    def _reduce(self, live: dict[Expr, Fraction]) -> Poly | None:
+        """With p = c·lead + tail: lead · p^(e−1) = (p^e − tail · p^(e−1)) / c, so no leading product stands over its own p (hard form)."""
+        if not self.hard:
+            return None
+        for a, e in live.items():
+            if isinstance(a, Poly) and e < 0:
+                lead = self.leading(a)
+                if lead is not None and lead is not UNIT and self._contains(live, lead):
+                    rest = self._divided(live, lead)
+                    raised = {**rest, a: e + 1}
+                    tail = poly({m: c for m, c in terms(a) if m is not lead})
+                    whole = self.sub(self.product(raised), self.mul(self.product(rest), tail))
+                    return self.scale(whole, 1 / dict(terms(a))[lead])
+        return None
+
+    @staticmethod
+    def _contains(live: Mapping[Expr, Fraction], m: Mono) -> bool:
+        return all(e > 0 and live.get(a, Fraction(0)) >= e for a, e in factors(m))
+
+    @staticmethod
+    def _divided(live: Mapping[Expr, Fraction], m: Mono) -> dict[Expr, Fraction]:
+        rest = dict(live)
+        for a, e in factors(m):
+            if not is_indicator(a):
+                rest[a] -= e
+        return rest
+
+    # ------------------------------------------------------------------------------------------- powers
+
+    def power(self, p: Poly, r: Fraction | int) -> Poly:
+        """p ** r for a rational r."""
+        r = Fraction(r)
+        if r == 0:
+            return P1
+        if r == 1 or p is P0:
+            return p if r > 0 else poly({monomial({P0: r}): Fraction(1)})
+        if r.denominator == 1 and r > 0:
+            return self._power_of_product(p, r) if len(terms(p)) == 1 else self.mul(p, self.power(p, r - 1))
+        split = self.by_cases((p,), lambda case: self.power(case[0], r))
+        if split is not None:
+            return split
+        return self._power_of_product(p, r) if len(terms(p)) == 1 else self._power_of_sum(p, r)
+
+    def by_cases(self, args: tuple[Poly, ...], value: Callable[[tuple[Poly, ...]], Poly]) -> Poly | None:
+        """q f(…|q = 1) + (1 − q) f(…|q = 0) for an indicator q inside the arguments of f (hard form)."""
+        if not self.hard:
+            return None
+        found = {a for p in args for m, _ in terms(p) for a, _ in factors(m) if is_indicator(a)}
+        if not found:
+            return None
+        q = min(found, key=lambda a: (self.skeleton(a), a.key))
+        on, off = (value(tuple(self._restricted(p, q, case) for p in args)) for case in (True, False))
+        return self.add(off, self.mul(atom(q), self.sub(on, off)))
+
+    def _restricted(self, p: Poly, q: Expr, case: bool) -> Poly:
+        out = []
+        for m, c in terms(p):
+            powers = dict(factors(m))
+            if q not in powers:
+                out.append(poly({m: c}))
+            elif case:
+                out.append(self.scale(self.product({a: e for a, e in powers.items() if a is not q}), c))
+        return self.add(*out) if out else P0
+
+    def _power_of_product(self, p: Poly, r: Fraction) -> Poly:
+        ((m, c),) = terms(p)
+        if r.denominator == 1:
+            return self.scale(self.product({a: e * r for a, e in factors(m)}), c ** int(r))
+        good = {a: e for a, e in factors(m) if self.sign(a) == "positive"}
+        bad = {a: e for a, e in factors(m) if a not in good}
+        root = _exact_root(abs(c), r)
+        out = self.product({a: e * r for a, e in good.items()})
+        out = self.scale(out, root) if root is not None else self.mul(out, self._number_power(abs(c), r))
+        if c < 0:
+            return self.mul(out, self._opaque(poly({monomial(bad): Fraction(-1)}), r))
+        if not bad:
+            return out
+        if r.denominator == 2 and all(e.denominator == 1 and e.numerator % 2 == 0 for e in bad.values()):
+            inner = self.product({a: e / 2 for a, e in bad.items()})
+            return self.mul(out, self.power(self.function("abs", (inner,)), r.numerator))
+        return self.mul(out, self._opaque(poly({monomial(bad): Fraction(1)}), r))
+
+    def _number_power(self, c: Fraction, r: Fraction) -> Poly:
+        """√12 and the like: one root for the numerator and one for the denominator."""
+        powers: dict[Expr, Fraction] = {}
+        for part, e in ((c.numerator, r), (c.denominator, -r)):
+            if part != 1:
+                powers[constant(part)] = e
+        return poly({monomial(powers): Fraction(1)})
+
+    @staticmethod
+    def _opaque(p: Poly, r: Fraction) -> Poly:
+        return poly({monomial({p: r}): Fraction(1)})
+
+    def _power_of_sum(self, p: Poly, r: Fraction) -> Poly:
+        content, rest = self.content(p, positive_only=r.denominator != 1)
+        if content:
+            return self.mul(self.product({a: e * r for a, e in content.items()}), self.power(rest, r))
+        lead = self.unit(p)
+        if r.denominator != 1:
+            lead = abs(lead)
+        scaled = self.scale(p, 1 / lead)
+        front = constant(lead ** int(r)) if r.denominator == 1 else self.power(constant(lead), r)
+        return self.mul(front, self.product({scaled: r}))
+
+    def content(self, p: Poly, *, positive_only: bool) -> tuple[dict[Expr, Fraction], Poly]:
+        """The powers of atoms common to all terms, and what is left when they are taken out."""
+        parts = [dict(factors(m)) for m, _ in terms(p)]
+        common: dict[Expr, Fraction] = {}
+        for a in {a for part in parts for a in part}:
+            e = min(part.get(a, Fraction(0)) for part in parts)
+            if e and not is_indicator(a) and (not positive_only or self.sign(a) == "positive"):
+                common[a] = e
+        if not common:
+            return {}, p
+        return common, self.mul(p, poly({monomial({a: -e for a, e in common.items()}): Fraction(1)}))
+
+
+MINUS_INFINITY = Const("-inf")
+
+
+def _exact_root(c: Fraction, r: Fraction) -> Fraction | None:
+    if r.denominator != 2:
+        return c if c == 1 else None
+    up, down = isqrt(c.numerator), isqrt(c.denominator)
+    return Fraction(up, down) ** r.numerator if up * up == c.numerator and down * down == c.denominator else None
+
+
+def _preference(node: Expr) -> tuple[int, str]:
+    """Which side of a delta stays: a literal, then a named index, then a bound one, then a label."""
+    if isinstance(node, Num):
+        return (0, node.key)
+    if isinstance(node, Index):
+        return (2 if node.name.startswith("#") or node.args[2] else 1, node.key)
+    return (3, node.key)

@@ -1,0 +1,199 @@
+"""Sums over indices: deltas collapse them, independent parts come apart, and bound names become canonical.
+
+Legend: b is a bound index, t a closed sum over one index; the rest as in `ring`.
+
+A sum over a delta is collapsed only where the index certainly takes that value: the two ranges are the same, or the value is a label,
+which is recorded as the assumption that the label is in range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import groupby, permutations, product
+from math import factorial, prod
+
+from derive.derivation import Assumption
+from derive.errors import NotYet
+from derive.index import At, Delta, Expr, Extremum, Index, Mono, Num, Poly, Size, Sum, fresh, walk
+from derive.normal.products import Products
+from derive.normal.ring import P1, atom, constant, depends, factors, monomial, poly, terms
+
+__all__ = ["Sums"]
+
+_MOST_ORDERS = 5040
+
+
+class Sums(Products):
+    """Summation over symbolic ranges."""
+
+    def __init__(self, *, hard: bool = False) -> None:
+        super().__init__(hard=hard)
+        self.labels: dict[tuple[Expr, Expr], Assumption] = {}
+        self.known_sums: dict[str, list[tuple[tuple[Index, ...], int, Poly]]] = {}
+
+    # ------------------------------------------------------------------------------------------- sums
+
+    def sum(self, bound: Sequence[Index], p: Poly) -> Poly:
+        """Σ over the bound indices (each occurring nowhere else) of p."""
+        return self.add(*(self.scale(self._sum_of_product(tuple(bound), m), c) for m, c in terms(p)), poly({}))
+
+    def _sum_of_product(self, bound: tuple[Index, ...], m: Mono) -> Poly:
+        powers = dict(factors(m))
+        return self._collapsed(bound, powers) or self._flattened(bound, powers) or self._components(bound, powers)
+
+    def _collapsed(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly | None:
+        """Σ_b δ(b, j) f(b) = f(j)."""
+        for a in powers:
+            if isinstance(a, Delta):
+                for b, value in (a.args, a.args[::-1]):
+                    if b in bound and isinstance(b, Index) and not depends(value, b) and self._in_range(value, b):
+                        rest = self.prod(self.power(self.substituted(f, {b: value}), e) for f, e in powers.items() if f is not a)
+                        return self.sum([x for x in bound if x is not b], rest)
+        return None
+
+    def _in_range(self, value: Expr, b: Index) -> bool:
+        """Whether `value` lies in 0 … size − 1 of b; for a label that is assumed and recorded."""
+        if isinstance(value, Index):
+            return value.size is b.size
+        if isinstance(value, Num):
+            if isinstance(b.size, Num):
+                return bool(0 <= value.value < b.size.value)
+            return value.value == 0
+        if any(isinstance(part, At) for part in walk(value)):
+            self.assume_label(value, b.size)
+            return True
+        return False
+
+    def assume_label(self, value: Expr, size: Expr) -> None:
+        """Record that a label is in range."""
+        self.labels.setdefault((value, size), Assumption("labels in range", Delta(value, size)))
+
+    def _flattened(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly | None:
+        """Σ_b f(b) Σ_c g(b, c) = Σ_{b,c} f(b) g(b, c)."""
+        for a, e in powers.items():
+            if isinstance(a, Sum) and e >= 1 and e.denominator == 1 and a.free & frozenset(bound):
+                inner, body = self.opened(a)
+                rest = {**powers, a: e - 1}
+                return self.sum((*bound, *inner), self.mul(self.product(rest), body))
+        return None
+
+    def _components(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly:
+        """Σ_{b,c} f(b) g(c) = Σ_b f(b) · Σ_c g(c); an index that does not occur gives its size."""
+        left, rest, out = set(bound), dict(powers), P1
+        while left:
+            group, got = {left.pop()}, {}
+            grown = True
+            while grown:
+                grown = False
+                for f in [f for f in rest if f.free & group]:
+                    got[f] = rest.pop(f)
+                    group |= f.free & left
+                    left -= group
+                    grown = True
+            if got:
+                out = self.mul(out, self._component(sorted(group, key=lambda b: b.key), got))
+            else:
+                out = self.mul(out, self.substituted(next(iter(group)).size, {}))
+        return self.mul(out, self.product(rest))
+
+    def _component(self, bound: list[Index], powers: dict[Expr, Fraction]) -> Poly:
+        for b in bound:
+            inside = {f: e for f, e in powers.items() if b in f.free}
+            outside = {f: e for f, e in powers.items() if b not in f.free}
+            closed = self.closed([b], inside)
+            value = self._known(closed)
+            if value is None and any(e < 0 and depends(f, closed) for f, e in outside.items()):
+                value = atom(closed)
+                after = self.mul(self.product(outside), value)
+                if any(closed in dict(factors(m)) for m, _ in terms(after)):
+                    value = None
+            if value is not None:
+                return self.sum([x for x in bound if x is not b], self.mul(self.product(outside), value))
+        return atom(self.closed(bound, powers))
+
+    def _known(self, closed: Sum) -> Poly | None:
+        """Σ over one axis of a name whose sum along that axis is known, such as Σ_c p_ic = 1."""
+        ((a, e),) = list(factors(closed.body))[:1] if len(factors(closed.body)) == 1 else [(closed, Fraction(1))]  # type: ignore[arg-type]
+        if not isinstance(a, At) or e != 1 or not a.indices:
+            return None
+        (b,) = closed.bound
+        for indices, axis, value in self.known_sums.get(a.name, ()):
+            others = {i: j for k, (i, j) in enumerate(zip(indices, a.indices)) if k != axis}
+            if a.indices[axis] is b and not any(depends(j, b) for j in others.values()):
+                return self.substituted(value, others)
+        return None
+
+    # ------------------------------------------------------------------------------------------- binders
+
+    def opened(self, binder: Sum | Extremum) -> tuple[list[Index], Poly]:
+        """The bound indices, renamed to fresh ones, and the body in those."""
+        renamed = {b: fresh(b) for b in binder.bound}
+        return list(renamed.values()), self.substituted(binder.body, renamed)
+
+    def closed(self, bound: Sequence[Index], powers: Mapping[Expr, Fraction]) -> Sum:
+        """The sum of a product that comes apart no further, with canonical bound names."""
+        renamed = self.canonical_names(bound, frozenset(powers.items()), 1 + max(f.height for f in powers))
+        body = self.prod(self.power(self.substituted(f, renamed), e) for f, e in powers.items())
+        ((m, _),) = terms(body)
+        return Sum(tuple(renamed.values()), m)
+
+    def canonical_names(self, bound: Sequence[Index], parts: frozenset[object], height: int) -> dict[Index, Index]:
+        """Bound indices named by nesting height and by their place in the body, never by their old names."""
+        order: Sequence[Index] = bound if len(bound) == 1 else self._canonical_order(bound, parts, height)
+        return {b: Index(f"#{height}.{k}", b.size, 0) for k, b in enumerate(order)}
+
+    def _canonical_order(self, bound: Sequence[Index], parts: frozenset[object], height: int) -> Sequence[Index]:
+        colour = {b: (b.size.key, _signature(parts, {x: "*" if x is b else "?" for x in bound})) for b in bound}
+        for _ in bound:
+            ranks = {c: str(k) for k, c in enumerate(sorted(set(colour.values())))}
+            finer = {b: (colour[b][0], ranks[colour[b]] + _signature(parts, {x: "*" if x is b else "?" + ranks[colour[x]] for x in bound}))
+                     for b in bound}
+            if len(set(finer.values())) == len(set(colour.values())):
+                break
+            colour = finer
+        classes = [list(group) for _, group in groupby(sorted(bound, key=lambda b: colour[b]), key=lambda b: colour[b])]
+        if prod(factorial(len(group)) for group in classes) > _MOST_ORDERS:
+            raise NotYet(f"A sum over {len(bound)} interchangeable indices is too large to put into a canonical order.")
+        orders = [[b for group in groups for b in group] for groups in product(*(permutations(group) for group in classes))]
+        if len(orders) == 1:
+            return orders[0]
+        return min(orders, key=lambda order: _signature(parts, {b: f"#{height}.{k}" for k, b in enumerate(order)}))
+
+    # ------------------------------------------------------------------------------------------- largest and smallest
+
+    def extremum(self, bound: Sequence[Index], p: Poly) -> Poly:
+        """The maximum of p over the bound indices; terms that do not depend on them come out."""
+        inside = poly({m: c for m, c in terms(p) if m.free & frozenset(bound)})
+        outside = self.sub(p, inside)
+        if not terms(inside):
+            return outside
+        c = min(abs(c) for _, c in terms(inside))
+        inside = self.scale(inside, 1 / c)
+        used = [b for b in bound if b in inside.free]
+        renamed = self.canonical_names(used, frozenset([inside]), inside.height + 1)
+        body = self.substituted(inside, renamed)
+        return self.add(outside, self.scale(atom(Extremum("max", tuple(renamed.values()), body)), c))
+
+
+def _signature(part: object, names: Mapping[Index, str]) -> str:
+    """The structure of a part with the bound indices written as told."""
+    if isinstance(part, Index):
+        return names.get(part, part.key)
+    if isinstance(part, Expr):
+        return type(part).__name__ + _signature(part.args, names) if part.free & names.keys() else part.key
+    if isinstance(part, frozenset):
+        return "{" + ",".join(sorted(_signature(x, names) for x in part)) + "}"
+    if isinstance(part, Iterable) and not isinstance(part, str):
+        return "(" + ",".join(_signature(x, names) for x in part) + ")"
+    return str(part)
+
+
+def size_of(node: Expr) -> Poly:
+    """A size as a polynomial."""
+    return atom(node) if isinstance(node, Size) else constant(node.args[0])
+
+
+def is_poly(node: Expr) -> bool:
+    """Whether the node is already a canonical sum."""
+    return isinstance(node, Poly)

@@ -1,0 +1,290 @@
+"""The table of primitives: how to read each operation of JAX as an index expression.  One row each.
+
+Legend: u, v are entries; i, j index tuples; x an array (`Value`); e the equation.  A row has a name, its meaning in words, a way to read it,
+and a sample: a JAX function and the shapes to trace it at, from which tests are generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from derive.derivation import Assumption
+from derive.errors import NotYet
+from derive.index import ONE, ZERO, At, Const, Expr, Fn, Index, Iverson, Num, Stop, Where, add, delta, div, mul, neg, num, power, sub, walk
+from derive.rules.value import Value, is_one
+
+__all__ = ["PRIMITIVES", "WRAPPERS", "Equation", "Primitive", "Wrapper", "declare", "elementwise"]
+
+MINUS_INFINITY, INFINITY = Const("-inf"), Const("inf")
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One equation of a jaxpr: its inputs, parameters, the shape and kind of its result, and where to record an assumption."""
+
+    inputs: tuple[Value, ...]
+    params: Mapping[str, Any]
+    shape: tuple[Expr, ...]
+    kind: str
+    assume: Callable[[Assumption], None]
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A row: the name in the jaxpr, the meaning, how to read it, and a sample (function, shapes)."""
+
+    name: str
+    meaning: str
+    read: Callable[[Equation], Value | list[Value]]
+    sample: tuple[Callable[..., Any], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """A library function that is kept whole because its own rule is the textbook's."""
+
+    name: str
+    function: Callable[..., Expr]
+    arity: int
+    sample: tuple[Callable[..., Any], dict[str, str]]
+
+    def fits(self, inputs: list[Value]) -> bool:
+        """Whether it is called with the arguments that the row knows."""
+        return len(inputs) == self.arity
+
+    def read(self, inputs: list[Value]) -> Value:
+        """The function, entry by entry."""
+        return elementwise(self.function, tuple(inputs), max((x.shape for x in inputs), key=len), "float")
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+WRAPPERS: dict[str, Wrapper] = {}
+
+
+def declare(row: Primitive) -> None:
+    """Add a row to the table.
+
+    Raises:
+        ValueError: the name is declared already.
+    """
+    if row.name in PRIMITIVES:
+        raise ValueError(f"two rows for the primitive {row.name}")
+    PRIMITIVES[row.name] = row
+
+
+def elementwise(function: Callable[..., Expr], inputs: tuple[Value, ...], shape: tuple[Expr, ...], kind: str) -> Value:
+    """A function of entries at the same index; scalars and axes of size 1 are stretched."""
+    def at(*i: Expr) -> Expr:
+        return function(*(x.at(*(ZERO if is_one(n) else j for n, j in zip(x.shape, i))) if x.shape else x.at() for x in inputs))
+    return Value(shape, at, kind)
+
+
+def _apply(name: str) -> Callable[..., Expr]:
+    return lambda *u: Fn(name, u)
+
+
+def _integer(u: Expr) -> bool:
+    return isinstance(u, Index) or (isinstance(u, At) and u.kind == "int") or (isinstance(u, Num) and u.value.denominator == 1)
+
+
+def _above(u: Expr, v: Expr) -> Expr:
+    """1{u > v}; an index is never below 0."""
+    if isinstance(u, Num) and isinstance(v, Num):
+        return ONE if u.value > v.value else ZERO
+    if isinstance(u, Num) and u.value <= 0 and isinstance(v, Index):
+        return ZERO
+    return Iverson(">", sub(u, v))
+
+
+def _at_least(u: Expr, v: Expr) -> Expr:
+    if isinstance(u, Num) and isinstance(v, Num):
+        return ONE if u.value >= v.value else ZERO
+    if isinstance(v, Num) and v.value <= 0 and isinstance(u, Index):
+        return ONE
+    return Iverson(">=", sub(u, v))
+
+
+def _equal(u: Expr, v: Expr) -> Expr:
+    if u is v:
+        return ONE
+    return delta(u, v) if _integer(u) and _integer(v) else Iverson("=", sub(u, v))
+
+
+def _unary_not(u: Expr) -> Expr:
+    return sub(ONE, u) if not isinstance(u, Num) else num(1 - u.value)
+
+
+def _and(u: Expr, v: Expr) -> Expr:
+    return mul(u, v)
+
+
+def _or(u: Expr, v: Expr) -> Expr:
+    if u is ONE or v is ONE:
+        return ONE
+    return u if v is ZERO else v if u is ZERO else sub(add(u, v), mul(u, v))
+
+
+def _maximum(u: Expr, v: Expr) -> Expr:
+    return v if u is MINUS_INFINITY else u if v is MINUS_INFINITY else Fn("max", (u, v))
+
+
+def _minimum(u: Expr, v: Expr) -> Expr:
+    return v if u is INFINITY else u if v is INFINITY else Fn("min", (u, v))
+
+
+def _absolute(u: Expr) -> Expr:
+    return u if certainly_positive(u) else Fn("abs", (u,))
+
+
+def certainly_positive(u: Expr) -> bool:
+    """Whether an expression as written is a sum or product of exponentials, sizes and positive numbers."""
+    if isinstance(u, Num):
+        return u.value > 0
+    if isinstance(u, Fn):
+        return u.args[0] == "exp"
+    name = type(u).__name__
+    if name in ("Add", "Mul"):
+        return all(certainly_positive(part) for part in u.args[0])
+    return name == "Size" or (name in ("Sum", "Pow") and certainly_positive(u.args[-1] if name == "Sum" else u.args[0]))
+
+
+def _power(u: Expr, v: Expr) -> Expr:
+    if isinstance(v, Num):
+        return power(u, v.value)
+    if isinstance(u, Num) and u.value > 0:
+        return Fn("exp", (mul(v, Fn("log", (u,))),))
+    return Fn("pow", (u, v))
+
+
+def _logarithm1p(u: Expr) -> Expr:
+    return Fn("log", (add(ONE, u),))
+
+
+def _select(e: Equation) -> Value:
+    """select_n(q, u, v): v where q holds, else u; the chain that wraps a negative label is dropped and recorded."""
+    if len(e.inputs) != 3 or e.inputs[0].kind != "bool":
+        raise NotYet("A choice among more than two arrays has no row.", hint="Nest jnp.where.")
+
+    def choose(q: Expr, u: Expr, v: Expr) -> Expr:
+        if q is ONE or q is ZERO or u is v:
+            return v if q is ONE else u
+        if e.kind == "int" and _wraps(q, u, v):
+            return u
+        return Where(q, v, u)
+    return elementwise(choose, e.inputs, e.shape, e.kind)
+
+
+def _wraps(q: Expr, u: Expr, v: Expr) -> bool:
+    """Whether this is `u + size where u < 0`: the way in which JAX reads a negative index."""
+    return q is Iverson(">", sub(ZERO, u)) and any(part is u for part in (v.args[0] if type(v).__name__ == "Add" else ()))
+
+
+def _convert(e: Equation) -> Value:
+    if e.kind == "int" and e.inputs[0].kind == "float":
+        raise NotYet("A float is turned into an integer, which rounds it.", hint="Keep labels as integers and numbers as floats.")
+    if e.kind == "bool" and e.inputs[0].kind != "bool":
+        return Value(e.shape, lambda *i: _unary_not(_equal(e.inputs[0].at(*i), ZERO)), "bool")
+    return Value(e.shape, e.inputs[0].at, e.kind)
+
+
+def _divide(e: Equation) -> Value:
+    if e.kind == "int":
+        raise NotYet("Integer division rounds, and is never read as division.", hint="Divide floats: a * 1.0 / b.")
+    return elementwise(div, e.inputs, e.shape, e.kind)
+
+
+def _multiply(u: Expr, v: Expr) -> Expr:
+    if isinstance(u, Num) and isinstance(v, Num):
+        return num(u.value * v.value)
+    return mul(u, v)
+
+
+def _plus(u: Expr, v: Expr) -> Expr:
+    return num(u.value + v.value) if isinstance(u, Num) and isinstance(v, Num) else add(u, v)
+
+
+def _integer_power(e: Equation) -> Value:
+    return elementwise(lambda u: power(u, e.params["y"]), e.inputs, e.shape, e.kind)
+
+
+def _rows(table: Mapping[str, tuple[str, Callable[..., Expr], Callable[..., Any], int]]) -> None:
+    shapes = {1: {"x": "m d"}, 2: {"x": "m d", "y": "m d"}, 3: {"x": "m d", "y": "m d", "z": "m d"}}
+    for name, (meaning, function, sample, arity) in table.items():
+        def read(e: Equation, function: Callable[..., Expr] = function) -> Value:
+            return elementwise(function, e.inputs, e.shape, e.kind)
+        declare(Primitive(name, meaning, read, (sample, shapes[arity])))
+
+
+_rows({
+    "add": ("u + v", _plus, lambda x, y: x + y, 2),
+    "add_any": ("u + v", _plus, lambda x, y: x + y, 2),
+    "sub": ("u − v", sub, lambda x, y: x - y, 2),
+    "mul": ("u · v", _multiply, lambda x, y: x * y, 2),
+    "neg": ("−u", neg, lambda x: -x, 1),
+    "max": ("the larger of u and v", _maximum, jnp.maximum, 2),
+    "min": ("the smaller of u and v", _minimum, jnp.minimum, 2),
+    "exp": ("e^u", _apply("exp"), jnp.exp, 1),
+    "exp2": ("2^u", lambda u: Fn("exp", (mul(u, Fn("log", (num(2),))),)), jnp.exp2, 1),
+    "log": ("log u", _apply("log"), lambda x: jnp.log(x * x + 1), 1),
+    "log1p": ("log(1 + u)", _logarithm1p, lambda x: jnp.log1p(x * x), 1),
+    "expm1": ("e^u − 1", lambda u: sub(Fn("exp", (u,)), ONE), jnp.expm1, 1),
+    "tanh": ("tanh u", _apply("tanh"), jnp.tanh, 1),
+    "logistic": ("1 / (1 + e^(−u))", _apply("logistic"), jax.nn.sigmoid, 1),
+    "sin": ("sin u", _apply("sin"), jnp.sin, 1),
+    "cos": ("cos u", _apply("cos"), jnp.cos, 1),
+    "atan": ("arctan u", _apply("atan"), jnp.arctan, 1),
+    "erf": ("erf u", _apply("erf"), lax.erf, 1),
+    "erfc": ("1 − erf u", lambda u: sub(ONE, Fn("erf", (u,))), lax.erfc, 1),
+    "lgamma": ("log Γ(u)", _apply("lgamma"), lambda x: lax.lgamma(x * x + 1), 1),
+    "digamma": ("the derivative of log Γ", _apply("digamma"), lambda x: lax.digamma(x * x + 1), 1),
+    "sinh": ("(e^u − e^(−u)) / 2", lambda u: div(sub(Fn("exp", (u,)), Fn("exp", (neg(u),))), num(2)), jnp.sinh, 1),
+    "cosh": ("(e^u + e^(−u)) / 2", lambda u: div(add(Fn("exp", (u,)), Fn("exp", (neg(u),))), num(2)), jnp.cosh, 1),
+    "sqrt": ("√u", lambda u: power(u, Fraction(1, 2)), lambda x: jnp.sqrt(x * x + 1), 1),
+    "rsqrt": ("1 / √u", lambda u: power(u, Fraction(-1, 2)), lambda x: lax.rsqrt(x * x + 1), 1),
+    "square": ("u²", lambda u: power(u, 2), jnp.square, 1),
+    "abs": ("|u|", _absolute, jnp.abs, 1),
+    "sign": ("−1, 0 or 1", _apply("sign"), jnp.sign, 1),
+    "pow": ("u^v", _power, lambda x, y: (x * x + 1) ** (y * 0.5), 2),
+    "stop_gradient": ("u, held constant by differentiation", Stop, lambda x: lax.stop_gradient(x) * x, 1),
+    "is_finite": ("true: the numbers are real", lambda u: ONE, lambda x: jnp.where(jnp.isfinite(x), x, 0.0), 1),
+    "eq": ("1{u = v}", _equal, lambda x, y: jnp.where(x == y, x, 2 * y), 2),
+    "ne": ("1{u ≠ v}", lambda u, v: _unary_not(_equal(u, v)), lambda x, y: jnp.where(x != y, x, 2 * y), 2),
+    "gt": ("1{u > v}", _above, lambda x, y: jnp.where(x > y, x, 2 * y), 2),
+    "lt": ("1{u < v}", lambda u, v: _above(v, u), lambda x, y: jnp.where(x < y, x, 2 * y), 2),
+    "ge": ("1{u ≥ v}", _at_least, lambda x, y: jnp.where(x >= y, x, 2 * y), 2),
+    "le": ("1{u ≤ v}", lambda u, v: _at_least(v, u), lambda x, y: jnp.where(x <= y, x, 2 * y), 2),
+    "and": ("both", _and, lambda x, y: jnp.where((x > 0) & (y > 0), x, y), 2),
+    "or": ("at least one", _or, lambda x, y: jnp.where((x > 0) | (y > 0), x, y), 2),
+    "not": ("the opposite", _unary_not, lambda x, y: jnp.where(~(x > y), x, y), 2),
+    "copy": ("u", lambda u: u, lambda x: jnp.array(x), 1),
+    "copy_p": ("u", lambda u: u, lambda x: jnp.array(x), 1),
+    "optimization_barrier": ("u", lambda u: u, lambda x: x + 0.0, 1),
+    "clamp": ("u held between two bounds", lambda low, u, high: _minimum(_maximum(low, u), high), lambda x, y, z: lax.clamp(x, y, z), 3),
+})
+for _row in (
+    Primitive("div", "u / v", _divide, (lambda x, y: x / (y * y + 1), {"x": "m d", "y": "m d"})),
+    Primitive("integer_pow", "u to a whole power", _integer_power, (lambda x: x**3, {"x": "m d"})),
+    Primitive("select_n", "u or v, as a mask says", _select, (lambda x, y: jnp.where(x > y, x * x, y), {"x": "m d", "y": "m d"})),
+    Primitive("convert_element_type", "the same number in another type", _convert, (lambda x: (x > 0) * 1.0, {"x": "m d"})),
+):
+    declare(_row)
+
+for _wrapper in (
+    Wrapper("relu", _apply("relu"), 1, (jax.nn.relu, {"x": "m d"})),
+    Wrapper("softplus", _apply("softplus"), 1, (jax.nn.softplus, {"x": "m d"})),
+    Wrapper("logaddexp", lambda u, v: Fn("softplus", (u,)) if v is ZERO else Fn("softplus", (v,)) if u is ZERO else Fn("logaddexp", (u, v)), 2,
+            (jnp.logaddexp, {"x": "m d", "y": "m d"})),
+):
+    WRAPPERS[_wrapper.name] = _wrapper
+
+
+def uses_label(u: Expr) -> bool:
+    """Whether an index expression contains a label."""
+    return any(isinstance(part, At) for part in walk(u))

@@ -1,0 +1,242 @@
+"""Walk the jaxpr: each equation is read by its row of the table, and the user's variables become definitions."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from jax.extend.core import Literal
+
+from derive.derivation import Argument, Assumption, Definition, Source
+from derive.errors import BadInput, NotYet, Place
+from derive.index import At, Const, Delta, Expr, Index, Iverson, Num, array_names, num, size_names, walk
+from derive.rules import PRIMITIVES, WRAPPERS
+from derive.rules.primitives import Equation
+from derive.rules.sizes import size
+from derive.rules.value import Value, indices_for, is_one
+from derive.trace.names import SEPARATOR, traced
+from derive.trace.shapes import Shapes, argument_shapes, place_of
+
+__all__ = ["Program", "read"]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A function as it was read: definitions in order, the last one being its value.
+
+    Attributes:
+        source: the function.
+        definitions: the named arrays, dead ones removed.
+        shape: the shape of the value, axes of size 1 included.
+        assumptions: what the reading rests on (labels in range).
+        conventions: sentences on literals that were read as exact numbers.
+    """
+
+    source: Source
+    definitions: tuple[Definition, ...]
+    shape: tuple[Expr, ...]
+    assumptions: tuple[Assumption, ...]
+    conventions: tuple[str, ...]
+
+
+def read(function: Callable[..., Any], shapes: Shapes = None) -> Program:
+    """Trace a function with symbolic sizes and read it as definitions in index notation.
+
+    Raises:
+        DeriveError: a shape is missing, the function cannot be traced, or a primitive has no row; the error names the line.
+    """
+    arguments = argument_shapes(function, shapes)
+    closed = traced(function, arguments)
+    reader = _Reader(function, arguments)
+    jaxpr = getattr(closed, "jaxpr", closed)
+    constants = [reader.constant(value) for value in closed.consts]
+    outputs = reader.run(jaxpr, [*constants, *(reader.argument(argument) for argument in arguments)], top=True)
+    return reader.program(outputs)
+
+
+def _source(function: Callable[..., Any], arguments: tuple[Argument, ...]) -> Source:
+    plain = inspect.unwrap(function)
+    try:
+        text = textwrap.dedent(inspect.getsource(plain))
+    except (OSError, TypeError):
+        text = ""
+    return Source(getattr(plain, "__name__", "f"), text, place_of(function), arguments)
+
+
+class _Reader:
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Argument, ...]) -> None:
+        self.source = _source(function, arguments)
+        self.place = place_of(function)
+        self.definitions: list[Definition] = []
+        self.assumptions: dict[tuple[str, Expr | None], Assumption] = {}
+        self.literals: dict[str, str] = {}
+        self.taken = {argument.name for argument in arguments}
+        sizes = set().union(*(size_names(part) for argument in arguments for part in argument.shape)) if arguments else set()
+        self.reserved = self.taken | sizes
+        self.last = ""
+
+    # ------------------------------------------------------------------------------------------- what goes in
+
+    def argument(self, argument: Argument) -> Value:
+        return Value(argument.shape, lambda *i: At(argument.name, i, argument.kind), argument.kind)
+
+    def constant(self, value: Any) -> Value:
+        array = np.asarray(value)
+        if array.ndim:
+            raise NotYet(f"The function uses an array of shape {array.shape} that is not one of its arguments.", place=self.place,
+                         hint="Pass it as an argument, so that it has a name.")
+        return Value((), lambda: self.number(array[()]), _kind(array.dtype))
+
+    def number(self, value: Any) -> Expr:
+        """A literal means its shortest decimal."""
+        if isinstance(value, (bool, np.bool_)):
+            return num(int(value))
+        if isinstance(value, (int, np.integer)):
+            return num(int(value))
+        text = str(value)
+        if text in ("-inf", "inf"):
+            return Const(text)
+        if text == "nan":
+            raise NotYet("The function contains the number NaN.", place=self.place)
+        exact = Fraction(text)
+        if exact != Fraction(float(value)):
+            self.literals[text] = str(exact)
+        return num(exact)
+
+    def value(self, variable: Any, known: dict[Any, Value]) -> Value:
+        if isinstance(variable, Literal):
+            return Value((), lambda: self.number(np.asarray(variable.val)[()]), _kind(variable.aval.dtype))
+        return known[variable]
+
+    # ------------------------------------------------------------------------------------------- walking
+
+    def run(self, jaxpr: Any, inputs: Sequence[Value], *, top: bool = False) -> list[Value]:
+        known: dict[Any, Value] = dict(zip([*jaxpr.constvars, *jaxpr.invars], inputs))
+        fixed = set(jaxpr.constvars) | set(jaxpr.invars)
+        needed = _needed(jaxpr)
+        for equation in jaxpr.eqns:
+            if equation.primitive.name == "name":
+                variable = equation.invars[0]
+                if not isinstance(variable, Literal) and variable in known and (variable not in fixed or not top):
+                    known[variable] = self.define(equation.params["name"], known[variable])
+                if not isinstance(variable, Literal) and variable in known:
+                    known[equation.outvars[0]] = known[variable]
+            elif any(out in needed for out in equation.outvars):
+                results = self.equation(equation, [self.value(variable, known) for variable in equation.invars])
+                known.update(zip(equation.outvars, results))
+        return [self.value(variable, known) for variable in jaxpr.outvars]
+
+    def equation(self, equation: Any, inputs: list[Value]) -> list[Value]:
+        name, params = equation.primitive.name, equation.params
+        inner = params.get("jaxpr", params.get("call_jaxpr", params.get("fun_jaxpr")))
+        wrapper = WRAPPERS.get(_function_name(params, inner)) if inner is not None else None
+        if wrapper is not None and wrapper.fits(inputs):
+            return [wrapper.read(inputs)]
+        if inner is not None and name in ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint",
+                                          "core_call", "custom_vjp_call_jaxpr", "remat"):
+            consts = [self.constant(value) for value in getattr(inner, "consts", ())]
+            return self.run(getattr(inner, "jaxpr", inner), [*consts, *inputs])
+        row = PRIMITIVES.get(name)
+        if row is None:
+            raise NotYet(f"The operation {name!r} of JAX has no row in the table of primitives.", place=self.line(equation),
+                         hint="Write it with other operations, or add a row to derive/rules/primitives.py.")
+        out = equation.outvars[0].aval
+        try:
+            result = row.read(Equation(tuple(inputs), params, tuple(size(dim) for dim in out.shape), _kind(out.dtype), self.assume))
+        except NotYet as error:
+            raise NotYet(error.met, place=error.place or self.line(equation), hint=error.hint) from error
+        return result if isinstance(result, list) else [result]
+
+    def assume(self, assumption: Assumption) -> None:
+        self.assumptions[assumption.text, assumption.condition] = assumption
+
+    def line(self, equation: Any) -> Place | None:
+        """The line of the user's file that an equation comes from."""
+        back = getattr(equation.source_info, "traceback", None)
+        for frame in (back.frames if back is not None else ()):
+            if self.place is not None and frame.file_name == self.place.file:
+                return Place(frame.file_name, frame.line_num, linecache.getline(frame.file_name, frame.line_num).strip())
+        return self.place
+
+    # ------------------------------------------------------------------------------------------- definitions
+
+    def define(self, tag: str, value: Value) -> Value:
+        """Name a value by the user's variable, unless it is a number, a label, a mask or another name for the same thing."""
+        name, _, line = tag.partition(SEPARATOR)
+        if value.kind != "float":
+            return value
+        indices, full = indices_for(value.shape, self.reserved)
+        body = value.at(*full)
+        if _is_alias(body) or not array_names(body) or any(isinstance(part, Const) and part.args[0] != "pi" for part in walk(body)):
+            return value
+        return self.add(name, value, indices, body, int(line) if line else 0)
+
+    def add(self, name: str, value: Value, indices: tuple[Index, ...], body: Expr, line: int) -> Value:
+        while name in self.taken:
+            name += "′"
+        self.taken.add(name)
+        kept = [k for k, part in enumerate(value.shape) if not is_one(part)]
+        place = Place(self.place.file, line, linecache.getline(self.place.file, line).strip()) if self.place and line else None
+        self.definitions.append(Definition(name, indices, body, "user", value.shape, place))
+        return Value(value.shape, lambda *i: At(name, tuple(i[k] for k in kept)), "float")
+
+    def program(self, outputs: list[Value]) -> Program:
+        if len(outputs) != 1:
+            met = "returns nothing" if not outputs else f"returns {len(outputs)} values"
+            raise BadInput(f"The function {self.source.name} {met}; one array is needed.", place=self.place, hint="End it with: return loss")
+        (value,) = outputs
+        indices, full = indices_for(value.shape, self.reserved)
+        body = value.at(*full)
+        last = self.definitions[-1] if self.definitions else None
+        if last is None or body is not At(last.name, indices):
+            name = self.source.name if self.source.name.isidentifier() and self.source.name not in self.taken else "out"
+            if last is not None and isinstance(body, At) and body.name in {d.name for d in self.definitions}:
+                self.definitions = self.definitions[:1 + [d.name for d in self.definitions].index(body.name)]
+                if body is not At(self.definitions[-1].name, indices):
+                    self.add(name, value, indices, body, 0)
+            else:
+                self.add(name, value, indices, body, 0)
+        return Program(self.source, _reachable(self.definitions), value.shape, tuple(self.assumptions.values()),
+                       tuple(f"the literal {text} is read as {exact}" for text, exact in self.literals.items()))
+
+
+def _needed(jaxpr: Any) -> set[Any]:
+    """The variables that the outputs or the named variables depend on."""
+    needed = {variable for variable in jaxpr.outvars if not isinstance(variable, Literal)}
+    for equation in reversed(jaxpr.eqns):
+        if equation.primitive.name == "name":
+            continue
+        if any(out in needed for out in equation.outvars):
+            needed.update(variable for variable in equation.invars if not isinstance(variable, Literal))
+    return needed
+
+
+def _reachable(definitions: list[Definition]) -> tuple[Definition, ...]:
+    live, kept = {definitions[-1].name}, []
+    for definition in reversed(definitions):
+        if definition.name in live:
+            kept.append(definition)
+            live |= array_names(definition.body)
+    return tuple(reversed(kept))
+
+
+def _function_name(params: dict[str, Any], inner: Any) -> str:
+    if "name" in params:
+        return str(params["name"])
+    info = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
+    return str(getattr(info, "func_name", ""))
+
+
+def _kind(dtype: Any) -> str:
+    return "int" if np.issubdtype(dtype, np.integer) else "bool" if dtype == np.bool_ else "float"
+
+
+def _is_alias(body: Expr) -> bool:
+    return isinstance(body, (At, Delta, Num, Index)) or (isinstance(body, Iverson))
+

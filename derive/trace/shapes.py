@@ -1,0 +1,122 @@
+"""Symbolic shapes: from jaxtyping annotations or `shapes=`, through JAX's symbolic dimensions, to sizes in index expressions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from derive.derivation import Argument
+from derive.errors import BadInput, DeriveError, NotYet, Place
+from derive.rules.sizes import size
+
+__all__ = ["Shapes", "argument_shapes", "place_of"]
+
+Shapes = Mapping[str, str] | Sequence[str] | None
+_KINDS = {"int": "int", "bool": "bool", "float": "float"}
+_ANNOTATION = re.compile(r"(\w*)\[[^\"']*[\"']([^\"']*)[\"']\s*\]$")
+
+
+def place_of(function: Callable[..., Any]) -> Place | None:
+    """Where a function is defined."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return None if code is None else Place(code.co_filename, code.co_firstlineno)
+
+
+def argument_shapes(function: Callable[..., Any], shapes: Shapes) -> tuple[Argument, ...]:
+    """The arguments of a function with their symbolic shapes.
+
+    Args:
+        function: the user's function.
+        shapes: a mapping from argument name to a jaxtyping-style string, led by `int` or `bool` where it is not a float array
+            (`"int m"`), or a sequence in the order of the arguments; None to read the annotations.
+
+    Raises:
+        BadInput: a shape is missing, is for an unknown argument, or cannot be read.
+    """
+    names = _argument_names(function)
+    place = place_of(function)
+    given = _by_name(shapes, names, place)
+    annotated = _annotations(function)
+    arguments = []
+    for name, optional in names.items():
+        text = given.get(name, annotated.get(name))
+        if text is None and optional:
+            continue
+        if text is None:
+            raise BadInput(f"The shape of the argument {name!r} is not known.", place=place,
+                           hint=f'Annotate it, {name}: Float[Array, "m d"], or pass shapes={{"{name}": "m d", …}} ("" is a scalar).')
+        arguments.append(_argument(name, text, place))
+    return tuple(arguments)
+
+
+def _argument_names(function: Callable[..., Any]) -> dict[str, bool]:
+    """The names of the arguments, and whether each may be left out."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"{function!r} is not a function with a readable signature.", hint="Pass a plain Python function.") from error
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise NotYet(f"The argument {parameter} takes any number of values.", place=place_of(function), hint="Name the arguments.")
+    return {parameter.name: parameter.default is not parameter.empty for parameter in parameters}
+
+
+def _by_name(shapes: Shapes, names: Mapping[str, bool], place: Place | None) -> dict[str, str]:
+    if shapes is None:
+        return {}
+    if isinstance(shapes, str):
+        raise BadInput(f"shapes={shapes!r} is one string.", hint="Give a mapping from argument name to shape, or one string for each argument.")
+    if not isinstance(shapes, Mapping):
+        if len(shapes) > len(names):
+            raise BadInput(f"shapes= has {len(shapes)} entries for {len(names)} arguments.", place=place)
+        shapes = dict(zip(names, shapes))
+    for name in shapes:
+        if name not in names:
+            raise BadInput(f"shapes= names {name!r}, which is no argument; the arguments are {', '.join(names)}.", place=place)
+    return dict(shapes)
+
+
+def _annotations(function: Callable[..., Any]) -> dict[str, str]:
+    plain = inspect.unwrap(function)
+    try:
+        hints = typing.get_type_hints(plain, include_extras=True)
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        hints = getattr(plain, "__annotations__", {})
+    found = {}
+    for name, hint in hints.items():
+        text = _annotation_text(hint)
+        if text is not None:
+            found[name] = text
+    return found
+
+
+def _annotation_text(hint: Any) -> str | None:
+    """The shape of a jaxtyping annotation, as an object or as the text that `from __future__ import annotations` leaves."""
+    if isinstance(hint, str):
+        match = _ANNOTATION.search(hint.strip())
+        return None if match is None else f"{_kind_of(match[1])} {match[2]}"
+    if hasattr(hint, "dim_str") and hasattr(hint, "dtypes"):
+        kinds = hint.dtypes if isinstance(hint.dtypes, (list, tuple)) else [hint.__name__]
+        return f"{_kind_of(str(kinds[0]) if kinds else hint.__name__)} {hint.dim_str}"
+    return "float" if hint is float else "int" if hint is int else None
+
+
+def _kind_of(word: str) -> str:
+    word = word.lower()
+    return "int" if "int" in word else "bool" if "bool" in word else "float"
+
+
+def _argument(name: str, text: str, place: Place | None) -> Argument:
+    if not isinstance(text, str):
+        text = " ".join(map(str, text)) if isinstance(text, Sequence) else str(text)
+    words = text.replace(",", " ").split()
+    kind = _KINDS.get(words[0]) if words else None
+    dims = words[1:] if kind else words
+    try:
+        return Argument(name, tuple(size(word) for word in dims), kind or "float")
+    except DeriveError as error:
+        raise BadInput(f"The shape {text!r} of the argument {name!r} cannot be read: {error.met}", place=place,
+                       hint='A shape is a string of sizes, such as "m d", "m 3", "n+1" or "int m".') from error
