@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from derive import arrays
+from derive import arithmetic, arrays
 from derive.arrays import Value
 from derive.index import Index
 
@@ -37,15 +37,20 @@ def _merge_alike(values: list[Value]) -> list[Value]:
     groups: dict[frozenset[Index], list[Value]] = {}
     for value in values:
         groups.setdefault(frozenset(arrays.labels(value)), []).append(value)
-    return [_product(group, max(group, key=lambda value: value.op == "load")) for group in groups.values()]
+    return [_product(group, max(group, key=_standing)) for group in groups.values()]
+
+
+def _standing(value: Value) -> int:
+    """Whose order of axes a product takes: a stored array's, rather than that of a product of matrices, which turns for free."""
+    return 2 if value.op == "load" else int(value.op != "matmul")
 
 
 def _product(values: list[Value], like: Value) -> Value:
     if len(values) == 1:
         return values[0]
     if len(set(values)) == 1:
-        return arrays.power(values[0], Fraction(len(values)))
-    return arrays.times(Fraction(1), [arrays.fit(value, like.axes) for value in values], [])
+        return arithmetic.power(values[0], Fraction(len(values)))
+    return arithmetic.times(Fraction(1), [arrays.fit(value, like.axes) for value in values], [])
 
 
 def _private(value: Value, bound: list[Index], others: list[Value]) -> list[Index]:
@@ -53,10 +58,9 @@ def _private(value: Value, bound: list[Index], others: list[Value]) -> list[Inde
 
 
 def _alone(value: Value, bound: list[Index], others: list[Value]) -> list[Value]:
-    coefficient_and_count = (Fraction(1), 2)
-    if value.op == "times" and value.data == coefficient_and_count and len(value.args) == 2 and all(part.axes == value.axes for part in value.args):
-        if len(value.axes) == 1:
-            return [arrays.matmul(*value.args)]
+    two_vectors = value.op == "times" and value.data == (Fraction(1), 2) and [part.axes for part in value.args] == [value.axes] * 2
+    if two_vectors and len(value.axes) == 1:
+        return [arrays.matmul(*value.args)]
     return [arrays.reduce("sum", value, _private(value, bound, others))]
 
 
@@ -88,9 +92,8 @@ def _einsum(values: list[Value], bound: list[Index], others: list[Value], order:
 
 def _matmul(first: Value, second: Value, index: Index, order: tuple[Index, ...]) -> Value:
     """One matrix product; the operand that holds the result's first axis goes left, a vector goes right."""
-    if len(second.axes) > 2 or len(first.axes) == 1 or (len(second.axes) == len(first.axes) == 2 and _rank(second, index, order) < _rank(first, index, order)):
-        first, second = second, first
-    if len(first.axes) == 1 and len(second.axes) == 2:
+    both = len(first.axes) == len(second.axes) == 2
+    if len(first.axes) < len(second.axes) or (both and _rank(second, index, order) < _rank(first, index, order)):
         first, second = second, first
     left = tuple(axis for axis in first.axes if axis is not index)
     right = tuple(axis for axis in second.axes if axis is not index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +14,8 @@ import numpy as _np
 from derive.derivation import Argument, Story
 from derive.errors import NotYet
 from derive.index import Num, Size
-from derive.printer import Printer, number_text
 from derive.once import Statement, loaded_names
+from derive.printer import Printer, number_text
 from derive.program import Program, build
 from derive.spelling import identifier, unused
 
@@ -26,7 +27,8 @@ _IMPORTS = {"math": "import math", "jax": "import jax", "jnp": "import jax.numpy
 def numpy(story: Story, name: str | None = None) -> str:
     """NumPy source of the derivative: imports and one function, without loops over the data.
 
-    The function takes the user's arguments in order, then `dout` (shaped like the output) for a vjp; it returns an array of the argument's shape.
+    The function takes the user's arguments in order, then `dout` (shaped like the output) for a vjp.  It returns an array of the argument's
+    shape, and changes no argument.
 
     Raises:
         NotYet: an expression has no array form yet.
@@ -63,7 +65,7 @@ def _source(story: Story, name: str | None, library: str) -> str:
     lines = [f"{size_names[one]} = {where[one]}" for one in where if one in printer.sizes] + body + [f"return {result}"]
     head = [f"def {name or function_name(story)}({', '.join(arguments.values())}):", *_docstring(story, arguments)]
     text = "\n".join([*head, *(f"    {line}" for line in lines)]) + "\n"
-    imports = [line for module, line in _IMPORTS.items() if f"{module}." in text.replace("jax.numpy", "")]
+    imports = [line for module, line in _IMPORTS.items() if re.search(rf"\b{module}\.", "\n".join(body))]
     return "\n".join(imports) + "\n\n\n" + text if imports else text
 
 
@@ -102,9 +104,9 @@ def _size_names(story: Story, arrays_taken: set[str]) -> dict[str, str]:
 
 def _body(program: Program, printer: Printer, arguments: dict[str, str], reserved: set[str]) -> tuple[list[str], str]:
     """The lines; each array gets its own name as soon as no other array that is still needed has it."""
-    last = {name: -1 for name in arguments}
+    last = dict.fromkeys(arguments, -1)
     for place, statement in enumerate(program.statements):
-        last.update({name: place for name in loaded_names(statement) | {statement.name}})
+        last.update(dict.fromkeys(loaded_names(statement) | {statement.name}, place))
     last[program.result] = len(program.statements)
     names = printer.names
     names.update(arguments)
@@ -147,13 +149,17 @@ def _change(statement: Statement, target: str, printer: Printer) -> str:
 # ------------------------------------------------------------------------------------------- the docstring
 
 
+_KINDS = {"vjp": "Vector-Jacobian product"}
+
+
 def _docstring(story: Story, arguments: dict[str, str]) -> list[str]:
-    kind = "Gradient of" if story.kind == "gradient" else "Vector-Jacobian product of" if story.kind == "vjp" else f"{story.kind.capitalize()} of"
+    kind = f"{_KINDS.get(story.kind, story.kind.capitalize())} of"
+    like = f", shaped like {story.wrt}" if story.kind in ("gradient", "vjp") else ""
     shapes = [_shape_text(arguments[argument.name], argument) for argument in story.source.arguments]
     if story.kind == "vjp":
         shapes.append(_shape_text(arguments["dout"], Argument("dout", story.definitions[-1].shape)) + ", the incoming gradient")
     return [
-        f'    """{kind} {story.source.name} with respect to {story.wrt}, shaped like {story.wrt}.',
+        f'    """{kind} {story.source.name} with respect to {story.wrt}{like}.',
         "",
         *(f"    {line}" for line in shapes),
         '    """',

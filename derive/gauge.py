@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from derive.index import Add, At, Expr, Extremum, Fn, Index, Mul, Num, Pow, Stop, Sum, Where, ZERO, add, mul, num, rebuild, substitute
+from derive.index import ZERO, Add, At, Expr, Extremum, Fn, Index, Mul, Num, Pow, Stop, Sum, Where, add, mul, num, rebuild, substitute
 
-__all__ = ["NoGauge", "Shift", "Weight", "regauge"]
+__all__ = ["GaugeError", "Shift", "Weight", "regauge"]
 
 Rows = tuple[Expr, ...]
 
 
-class NoGauge(Exception):  # noqa: N818  # a signal inside this part, never shown
-    """The replacement would change the result."""
+class GaugeError(Exception):
+    """The replacement would change the result; a signal between these modules, never shown."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Weight:
 
     def at(self, mapping: Mapping[Expr, Expr]) -> Weight:
         """The weight at other indices."""
-        return _total([Weight({tuple(substitute(row, mapping) for row in rows): value}, self.exponent) for rows, value in self.shift.items()])
+        moved = [(tuple(substitute(row, mapping) for row in rows), value) for rows, value in self.shift.items()]
+        return _total([Weight({rows: value}, self.exponent) for rows, value in moved])
 
 
 NONE = Weight()
@@ -61,7 +62,7 @@ def regauge(node: Expr, shift: Shift, weights: Weights) -> tuple[Expr, Weight]:
     """The node in the new variables, and what it lacks.
 
     Raises:
-        NoGauge: a value mixes weights in a way that no factor or summand repairs.
+        GaugeError: a value mixes weights in a way that no factor or summand repairs.
     """
     if isinstance(node, At):
         return _entry(node, shift, weights)
@@ -96,7 +97,7 @@ def _exp_log(node: Fn, shift: Shift, weights: Weights) -> tuple[Expr, Weight]:
     if not weight.shift:
         return result, NONE
     if weight.exponent is (name == "exp"):
-        raise NoGauge
+        raise GaugeError
     if name == "exp":
         return result, Weight(weight.shift, True)
     if shift.everywhere:
@@ -120,7 +121,7 @@ def _combined(node: Expr, parts: list[Weight]) -> Weight:
         return _bound(node, loaded[0])
     if isinstance(node, Fn) and node.args[0] in ("max", "min") and len(loaded) == len(parts) and all(part == parts[0] for part in parts):
         return parts[0]
-    raise NoGauge
+    raise GaugeError
 
 
 def _alike(node: Expr, parts: list[Weight], loaded: list[Weight]) -> Weight:
@@ -130,11 +131,11 @@ def _alike(node: Expr, parts: list[Weight], loaded: list[Weight]) -> Weight:
     values = parts if isinstance(node, Add) else parts[1:]
     kids = node.kids if isinstance(node, Add) else node.kids[1:]
     if isinstance(node, Where) and parts[0].shift:
-        raise NoGauge
+        raise GaugeError
     needed = [value for value, kid in zip(values, kids) if not (kid is ZERO and loaded[0].exponent)]
     if all(value == needed[0] for value in needed):
         return needed[0]
-    raise NoGauge
+    raise GaugeError
 
 
 def _product(node: Expr, loaded: list[Weight]) -> Weight:
@@ -146,12 +147,12 @@ def _product(node: Expr, loaded: list[Weight]) -> Weight:
         for factor in node.kids:
             scale *= factor.value if isinstance(factor, Num) else 1
         return loaded[0].scaled(scale)
-    raise NoGauge
+    raise GaugeError
 
 
 def _bound(node: Sum | Extremum, weight: Weight) -> Weight:
     names = {index for rows in weight.shift for row in rows for index in row.free}
     additive_sum = isinstance(node, Sum) and not weight.exponent
     if names & set(node.bound) or additive_sum:
-        raise NoGauge
+        raise GaugeError
     return weight

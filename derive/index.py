@@ -16,8 +16,8 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 __all__ = [
-    "Add", "At", "Const", "Delta", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "ONE", "Partial", "Poly",
-    "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "div", "fresh", "mul", "neg", "num", "power", "rebuild",
+    "Add", "At", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "ONE", "Partial", "Poly",
+    "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "div", "fresh", "mul", "neg", "num", "power", "product", "rebuild",
     "size_names", "sub", "substitute", "walk",
 ]
 
@@ -182,6 +182,12 @@ class Fn(Expr):
     __slots__ = ()
 
 
+class Digit(Expr):
+    """One index of several that were merged: Digit(i, sizes, k) is the k-th digit of i in the mixed radix `sizes`."""
+
+    __slots__ = ()
+
+
 class Delta(Expr):
     """The Kronecker delta of two integer-valued expressions: Delta(i, j); use `delta` to build one."""
 
@@ -282,10 +288,13 @@ def add(*terms: Expr) -> Expr:
 
 
 def mul(*factors: Expr) -> Expr:
-    """u · v · …, without ones and without nesting; a zero factor is kept out of nothing: 0 · u is 0."""
+    """u · v · …, without ones and without nesting; 0 · u is 0."""
+    return ZERO if any(factor is ZERO for factor in factors) else product(factors)
+
+
+def product(factors: Iterable[Expr]) -> Expr:
+    """A product that keeps a zero factor: 0 · log u is still undefined where u ≤ 0."""
     flat = [part for factor in factors for part in (factor.args[0] if isinstance(factor, Mul) else (factor,)) if part is not ONE]
-    if any(part is ZERO for part in flat):
-        return ZERO
     return ONE if not flat else flat[0] if len(flat) == 1 else Mul(tuple(flat))
 
 
@@ -296,6 +305,8 @@ def power(base: Expr, exponent: Any) -> Expr:
         return base
     if isinstance(base, Num) and exponent.denominator == 1 and (base is not ZERO or exponent > 0):
         return num(base.value ** int(exponent))
+    if isinstance(base, Pow) and exponent == -1:
+        return power(base.args[0], -base.args[1])
     return Pow(base, exponent)
 
 
@@ -342,8 +353,10 @@ def rebuild(node: Expr, change: Callable[[Expr], Expr]) -> Expr:
         return node
     if isinstance(node, Delta):
         return delta(*args)
-    if isinstance(node, (Add, Mul)):
-        return (add if isinstance(node, Add) else mul)(*args[0])
+    if isinstance(node, Add):
+        return add(*args[0])
+    if isinstance(node, Mul):
+        return product(args[0])
     if isinstance(node, Pow):
         return power(*args)
     return type(node)(*args)

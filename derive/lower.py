@@ -11,13 +11,38 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from derive import arrays
+from derive import arithmetic, arrays
 from derive.arrays import Axes, Value
 from derive.contract import contract
 from derive.errors import NotYet
 from derive.index import (
-    Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Poly, Pow, Size, Stop, Sum, Where, ZERO, add, mul, neg, num,
-    power, rebuild, substitute, sub, walk,
+    ZERO,
+    Add,
+    At,
+    Const,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mono,
+    Mul,
+    Num,
+    Poly,
+    Pow,
+    Size,
+    Stop,
+    Sum,
+    Where,
+    add,
+    mul,
+    neg,
+    num,
+    power,
+    rebuild,
+    substitute,
+    walk,
 )
 
 __all__ = ["Lowering", "Store", "coefficient_of", "factors_of", "plain", "terms_of"]
@@ -89,19 +114,20 @@ class Lowering:
         """The order of axes that the expression's own largest array suggests; else that of `order`."""
         best: tuple[Index, ...] = ()
         for node in walk(expr):
-            if isinstance(node, At) and set(node.indices) <= expr.free and len(set(node.indices)) == len(node.indices) > len(best):
-                best = node.indices  # type: ignore[assignment]  # all are free indices
+            indices = tuple(index for index in node.indices if isinstance(index, Index)) if isinstance(node, At) else ()
+            if isinstance(node, At) and set(node.indices) <= expr.free and len(set(indices)) == len(indices) > len(best):
+                best = indices
         if len(best) == len(expr.free):
             return best
         return tuple(sorted(expr.free, key=order.index))
 
     def add(self, expr: Expr, target: Axes) -> Value:
-        """u + v + …, a leading minus moved behind a term without one."""
+        """A sum, a leading minus moved behind a term without one."""
         signed = [(_sign(term), self.lower(neg(term) if _sign(term) < 0 else term, target)) for term in expr.args[0]]
-        return arrays.plus(_positive_first(signed))
+        return arithmetic.plus(_positive_first(signed))
 
     def mul(self, expr: Expr, target: Axes) -> Value:
-        """u · v / w."""
+        """A product or quotient."""
         coefficient, rest = coefficient_of(expr)
         over: list[Value] = []
         under: list[Value] = []
@@ -110,14 +136,14 @@ class Lowering:
                 under.append(self.lower(power(factor.args[0], -factor.args[1]), target))
             elif not isinstance(factor, Num):
                 over.append(self.lower(factor, target))
-        return arrays.times(coefficient, over, under)
+        return arithmetic.times(coefficient, over, under)
 
     def pow(self, expr: Expr, target: Axes) -> Value:
         """A power; negative ones are quotients."""
         base, exponent = expr.args
         if exponent < 0:
-            return arrays.times(Fraction(1), [], [self.lower(power(base, -exponent), target)])
-        return arrays.power(self.lower(base, target), exponent)
+            return arithmetic.times(Fraction(1), [], [self.lower(power(base, -exponent), target)])
+        return arithmetic.power(self.lower(base, target), exponent)
 
     def sum(self, expr: Sum, target: Axes) -> Value:
         """Σ: products become matrix products, the rest a sum along axes."""
@@ -134,10 +160,10 @@ class Lowering:
         if split is not None and len(inner) > 1:
             rest = [factor for factor in factors_of(body) if factor is not split]
             return self.lower(add(*(mul(*repeats, Sum(bound, mul(term, *rest))) for term in split.args[0])), target)
-        values = [self._operand(factor, order) for factor in inner]
-        factors = [arrays.fit(value, target) for value in contract(values, bound, order)]
+        split_off = [arithmetic.without_scalars(self._operand(factor, order)) for factor in inner]
+        factors = [arrays.fit(value, target) for value in contract([array for _, array in split_off], bound, order)]
         scale = self.lower(mul(*outer), target)
-        return arrays.times(Fraction(1), [scale, *factors], [])
+        return arithmetic.times(Fraction(1), [scale, *(scalar for scalar, _ in split_off), *factors], [])
 
     def _operand(self, factor: Expr, order: tuple[Index, ...]) -> Value:
         axes = self.natural(factor, order)
@@ -156,9 +182,10 @@ class Lowering:
         """A named array, whole, or at chosen places."""
         store = self.stores[expr.name]
         slots = self._slots(expr, store)
-        plain_slots = [slot for slot in slots if slot is not None]
-        if all(isinstance(slot, Index) for slot in plain_slots) and len(set(plain_slots)) == len(plain_slots):
-            return arrays.load(expr.name, tuple(slots), store.kind)  # type: ignore[arg-type]  # all are indices or None
+        whole = tuple(slot if isinstance(slot, Index) else None for slot in slots)
+        met = [slot for slot in slots if slot is not None]
+        if list(whole) == slots and len(set(met)) == len(met):
+            return arrays.load(expr.name, whole, store.kind)
         return self._gather(expr.name, slots, store, target)
 
     @staticmethod
@@ -187,7 +214,8 @@ class Lowering:
         if isinstance(expr, Index):
             return arrays.fit(arrays.arange(expr, self.lower(expr.size, ())), target)
         if isinstance(expr, Add):
-            return arrays.plus(_positive_first([(_sign(u), self.integer(neg(u) if _sign(u) < 0 else u, target)) for u in terms_of(expr)]))
+            signed = [(_sign(u), self.integer(neg(u) if _sign(u) < 0 else u, target)) for u in terms_of(expr)]
+            return arithmetic.plus(_positive_first(signed))
         if isinstance(expr, (Num, Size, At)):
             return self.lower(expr, target)
         raise NotYet(f"no array form for the index {expr!r}", hint="indices may be labels, numbers, and sums of those")
@@ -224,11 +252,12 @@ def _positive_first(terms: list[tuple[int, Value]]) -> list[tuple[int, Value]]:
 def _collapse(bound: tuple[Index, ...], body: Expr) -> tuple[tuple[Index, ...], Expr, list[Expr]]:
     """Sum over deltas between indices of one size, and over indices that do not occur (a factor: their size)."""
     for factor in factors_of(body):
-        if isinstance(factor, Delta) and all(isinstance(part, Index) for part in factor.args) and factor.args[0].size is factor.args[1].size:
+        if isinstance(factor, Delta) and all(isinstance(part, Index) for part in factor.args):
+            first, second = factor.args
             gone = next((part for part in factor.args if part in bound), None)
-            if gone is not None:
-                kept = factor.args[1] if gone is factor.args[0] else factor.args[0]
-                return _collapse(tuple(b for b in bound if b is not gone), substitute(body, {gone: kept}), [])
+            if gone is not None and first.size is second.size:
+                kept = second if gone is first else first
+                return _collapse(tuple(b for b in bound if b is not gone), substitute(body, {gone: kept}))
     repeats = [index.size for index in bound if index not in body.free]
     return tuple(index for index in bound if index in body.free), body, repeats
 

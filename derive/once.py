@@ -97,7 +97,8 @@ def _worth(value: Value) -> bool:
     """Whether a value costs enough to be kept: anything beyond plain arithmetic and views."""
     if not value.axes or value.op in ("view", "copy", "full", "cast", "arange", "eye", "load"):
         return False
-    return any(part.op in ("call", "matmul", "reduce", "einsum", "take", "where", "compare") or _root(part) for part in arrays.subvalues(value))
+    costly = ("call", "matmul", "reduce", "einsum", "take", "where", "compare")
+    return any(part.op in costly or _root(part) for part in arrays.subvalues(value))
 
 
 def _root(value: Value) -> bool:

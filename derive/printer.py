@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from derive import arrays
+from derive import arithmetic, arrays
 from derive.arrays import Axes, Value
 from derive.errors import NotYet
 from derive.index import Index, Num
@@ -86,7 +86,7 @@ class Printer:
     # -- elementwise
 
     def plus(self, value: Value) -> tuple[str, int]:
-        """a + b − c."""
+        """A sum: a + b - c."""
         text = ""
         for sign, term in zip(value.data, value.args):
             if text:
@@ -104,7 +104,9 @@ class Printer:
         head, below = _coefficient(abs(coefficient))
         bottoms = below + bottoms
         parts = [head] if head and (head != "1" or not tops) else []
-        parts += [self.wrap(top, _UNARY if parts or place or (count > 1 and top.op == "matmul") else _PRODUCT) for place, top in enumerate(tops)]
+        for place, top in enumerate(tops):
+            later = bool(parts) or place > 0 or (count > 1 and top.op == "matmul")
+            parts.append(self.wrap(top, _UNARY if later else _PRODUCT))
         text = ("-" if coefficient < 0 else "") + " * ".join(parts)
         if len(bottoms) > 1:
             text += f" / ({' * '.join(bottoms)})"
@@ -126,7 +128,7 @@ class Printer:
         if not self.strict:
             return f"{value.data[0]}({', '.join(map(self.text, value.args))})", _ATOM
         template = function_spelling(str(value.data[0]), self.library)
-        template = template.replace("{-u}", self.text(arrays.times(Fraction(-1), [first], []))) if "{-u}" in template else template
+        template = template.replace("{-u}", self.text(arithmetic.times(Fraction(-1), [first], []))) if "{-u}" in template else template
         second = self.text(value.args[1]) if len(value.args) > 1 else ""
         return template.replace("{v}", second).replace("{u}", self.text(first)), _PRODUCT if " / " in template else _ATOM
 
@@ -140,7 +142,9 @@ class Printer:
         return f"{self.np}.where({', '.join(map(self.text, value.args))})", _ATOM
 
     def cast(self, value: Value) -> tuple[str, int]:
-        """As floating-point numbers."""
+        """As floating-point numbers; a scalar may be Python's own, without methods."""
+        if not value.axes:
+            return f"1.0 * {self.wrap(value.args[0], _UNARY)}", _PRODUCT
         return f"{self.wrap(value.args[0], _ATOM)}.astype(float)", _ATOM
 
     # -- whole arrays
@@ -154,7 +158,7 @@ class Printer:
         return f"{self.np}.eye({self.text(value.args[0])})", _ATOM
 
     def matmul(self, value: Value) -> tuple[str, int]:
-        """left @ right."""
+        """A matrix product: left @ right."""
         left, right = value.args
         return f"{self.wrap(left, _UNARY if left.op == 'times' else _PRODUCT)} @ {self.wrap(right, _UNARY)}", _PRODUCT
 
@@ -252,7 +256,7 @@ def _subscript(source: Axes, target: Axes) -> str:
 _PRINTERS: dict[str, Callable[[Printer, Value], tuple[str, int]]] = {
     name: getattr(Printer, name)
     for name in (
-        "load", "number", "const", "size", "plus", "times", "power", "call", "compare", "where", "cast", "arange", "eye", "matmul", "reduce",
-        "einsum", "take", "view", "full", "copy",
+        "load", "number", "const", "size", "plus", "times", "power", "call", "compare", "where", "cast",
+        "arange", "eye", "matmul", "reduce", "einsum", "take", "view", "full", "copy",
     )
 }

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from derive import arrays
 from derive.derivation import Definition, Story
 from derive.index import (
-    Add, At, Delta, Expr, Index, Num, ONE, Pow, Sum, add, array_names, delta, mul, neg, num, power, substitute, walk,
+    ONE,
+    Add,
+    At,
+    Delta,
+    Expr,
+    Index,
+    Num,
+    Pow,
+    Sum,
+    add,
+    array_names,
+    mul,
+    neg,
+    num,
+    power,
+    substitute,
+    walk,
 )
 from derive.lower import Lowering, Store, coefficient_of, factors_of, plain, terms_of
 from derive.once import Statement, once
-from derive.stable import Row, saturate, shifted
+from derive.saturate import saturate
+from derive.stable import Row, shifted
 
-__all__ = ["Program", "Statement", "build", "needed_rows"]
+__all__ = ["Program", "axes_of", "build", "needed_rows", "stores_of"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +50,7 @@ def build(story: Story) -> Program:
     """
     rows = needed_rows(story)
     rows = _inlined(shifted(_needed(saturate(rows))))
-    stores = _stores(story, rows)
+    stores = stores_of(story, [row.definition for row in rows])
     lowering = Lowering(stores)
     guarded = _labels_in_range(rows, story)
     statements: list[Statement] = []
@@ -95,7 +113,7 @@ def _common(body: Expr) -> tuple[list[Expr], Expr]:
     shared = [factor for factor in shared if all(factor in factors_of(term) for term in terms)]
     sizes = {abs(coefficient_of(term)[0]) for term in terms}
     scale = num(sizes.pop()) if len(sizes) == 1 else ONE
-    if len(terms) < 2 or not (shared or scale is not ONE):
+    if len(terms) < 2 or not shared:
         return [], body
     return [scale, *shared] if scale is not ONE else shared, add(*(_without(term, shared, scale) for term in terms))
 
@@ -111,12 +129,13 @@ def _without(term: Expr, shared: list[Expr], scale: Num) -> Expr:
 # ------------------------------------------------------------------------------------------- storage
 
 
-def _stores(story: Story, rows: list[Row]) -> dict[str, Store]:
+def stores_of(story: Story, definitions: Iterable[Definition]) -> dict[str, Store]:
+    """How the arguments and these definitions are stored."""
     stores = {a.name: Store(tuple(size is ONE for size in a.shape), a.kind) for a in story.source.arguments}
     if story.kind == "vjp":
         stores["dout"] = Store(tuple(size is ONE for size in story.definitions[-1].shape))
-    for row in rows:
-        stores[row.definition.name] = Store(_units(row.definition))
+    for definition in definitions:
+        stores[definition.name] = Store(_units(definition))
     return stores
 
 
@@ -125,7 +144,8 @@ def _units(definition: Definition) -> tuple[bool, ...]:
     return units if units.count(False) == len(definition.indices) else (False,) * len(definition.indices)
 
 
-def _axes(definition: Definition) -> arrays.Axes:
+def axes_of(definition: Definition) -> arrays.Axes:
+    """The axes that a definition is stored with."""
     rest = list(definition.indices)
     return tuple(None if unit else rest.pop(0) for unit in _units(definition))
 
@@ -135,7 +155,7 @@ def _axes(definition: Definition) -> arrays.Axes:
 
 def _statements(row: Row, lowering: Lowering, guarded: set[str]) -> list[Statement]:
     definition = row.definition
-    axes = _axes(definition)
+    axes = axes_of(definition)
     hot = _hot_update(definition, axes, lowering, guarded)
     if hot is not None:
         return hot
@@ -189,9 +209,9 @@ def _minus_one(term: Expr, mask: Expr) -> list[Expr]:
 
 def _label_of(mask: Delta, definition: Definition, guarded: set[str]) -> tuple[Index, Expr, Delta] | None:
     for index, label in (mask.args, mask.args[::-1]):
-        if isinstance(index, Index) and index in definition.indices and isinstance(label, At):
-            if label.name in guarded and index not in label.free:
-                return index, label, mask
+        labelled = isinstance(label, At) and label.name in guarded
+        if labelled and isinstance(index, Index) and index in definition.indices and index not in label.free:
+            return index, label, mask
     return None
 
 

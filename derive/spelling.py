@@ -30,8 +30,14 @@ _SAME_NAME = (
     "exp", "log", "log1p", "expm1", "sqrt", "tanh", "sin", "cos", "tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "arcsinh", "arccosh",
     "arctanh", "abs", "sign", "floor", "ceil", "square", "isfinite",
 )
-_TWO_ARGUMENTS = {"max": "maximum", "maximum": "maximum", "min": "minimum", "minimum": "minimum", "logaddexp": "logaddexp", "pow": "power", "power": "power", "atan2": "arctan2"}
-_RENAMED = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "is_finite": "isfinite"}
+_TWO_ARGUMENTS = {
+    "max": "maximum", "maximum": "maximum", "min": "minimum", "minimum": "minimum", "logaddexp": "logaddexp", "pow": "power",
+    "power": "power", "atan2": "arctan2",
+}
+_RENAMED = {
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
+    "is_finite": "isfinite",
+}
 
 FUNCTIONS: dict[str, Spelling] = {
     row.name: row
@@ -40,6 +46,7 @@ FUNCTIONS: dict[str, Spelling] = {
         *(Spelling(name, f"np.{full}({{u}})", f"jnp.{full}({{u}})") for name, full in _RENAMED.items()),
         *(Spelling(name, f"np.{full}({{u}}, {{v}})", f"jnp.{full}({{u}}, {{v}})") for name, full in _TWO_ARGUMENTS.items()),
         Spelling("relu", "np.maximum({u}, 0)", "jnp.maximum({u}, 0)"),
+        Spelling("heaviside", "np.heaviside({u}, 0.5)", "jnp.heaviside({u}, 0.5)"),
         Spelling("rsqrt", "1 / np.sqrt({u})", "1 / jnp.sqrt({u})"),
         # 1/(1 + e^−u) overflows at large negative u; exp(−log(1 + e^−u)) does not.
         Spelling("logistic", "np.exp(-np.logaddexp(0, {-u}))", "jax.nn.sigmoid({u})"),
@@ -71,7 +78,7 @@ def function_spelling(name: str, library: str) -> str:
 
 
 def identifier(name: str, argument: bool = False) -> str:
-    """A Python identifier for a name: primes dropped, ∂ read as d, keywords, and builtins except for arguments, given a trailing underscore."""
+    """A Python identifier for a name: primes dropped, ∂ read as d; keywords, and builtins except for arguments, end in an underscore."""
     text = unicodedata.normalize("NFKC", name.rstrip("′'").replace("∂", "d"))
     text = re.sub(r"\W", "_", text) or "_"
     if not text.isidentifier():

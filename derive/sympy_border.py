@@ -13,18 +13,40 @@ import sympy
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.errors import NotYet
-from derive.index import Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Partial, Poly, Pow, Size, Stop, Sum, Where
+from derive.index import (
+    Add,
+    At,
+    Const,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mono,
+    Mul,
+    Num,
+    Partial,
+    Poly,
+    Pow,
+    Size,
+    Stop,
+    Sum,
+    Where,
+)
 from derive.render.names import Notation
 
-__all__ = ["FUNCTIONS", "ExtremumOver", "MaxOver", "MinOver", "to_sympy"]
+__all__ = ["FUNCTIONS", "ExtremumOver", "Indicator", "MaxOver", "MinOver", "to_sympy"]
 
 
 class ExtremumOver(ExprWithLimits):  # type: ignore[misc]  # SymPy has no types
     """The largest or smallest value of an expression over ranges of indices: MaxOver(body, (i, 0, n − 1), …)."""
 
+    is_real = True  # as everything that is searched here
     _choose: Any = None
 
     def __new__(cls, body: Any, *limits: Any) -> Any:
+        """Build it without evaluating anything."""
         node = ExprWithLimits.__new__(cls, body, *limits)
         node.is_commutative = True
         return node
@@ -41,6 +63,10 @@ class ExtremumOver(ExprWithLimits):  # type: ignore[misc]  # SymPy has no types
             values = [value.subs(symbol, number) for value in values for number in range(int(lower), int(upper) + 1)]
         return type(self)._choose(*values)
 
+    def _eval_evalf(self, prec: int) -> Any:
+        known = self.doit()
+        return None if isinstance(known, ExtremumOver) else known.evalf(prec)
+
 
 class MaxOver(ExtremumOver):
     """The largest value."""
@@ -52,6 +78,24 @@ class MinOver(ExtremumOver):
     """The smallest value."""
 
     _choose = sympy.Min
+
+
+class Indicator(sympy.Function):  # type: ignore[misc]  # SymPy has no types
+    """1 where a relation holds, else 0; for relations that contain a Piecewise, on which SymPy's own Piecewise recurses for ever."""
+
+    nargs = 1
+    is_real = True
+
+    @classmethod
+    def eval(cls, relation: Any) -> Any:
+        """A number as soon as the relation is decided."""
+        return {sympy.true: sympy.S.One, sympy.false: sympy.S.Zero}.get(relation)
+
+
+def _choice(test: Any, yes: Any, no: Any) -> Any:
+    if test.has(sympy.Piecewise):
+        return no + Indicator(test) * (yes - no)
+    return sympy.Piecewise((yes, test), (no, True))
 
 
 def _logistic(u: Any) -> Any:
@@ -75,7 +119,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 """The SymPy meaning of each scalar function; `to_sympy` takes another table where one is given."""
 
 _CONSTANTS: Mapping[str, Any] = {"pi": sympy.pi, "e": sympy.E}
-_RELATIONS: Mapping[str, Callable[[Any], Any]] = {">": lambda u: sympy.Gt(u, 0), ">=": lambda u: sympy.Ge(u, 0), "=": lambda u: sympy.Eq(u, 0)}
+_RELATIONS: Mapping[str, Callable[[Any], Any]] = {
+    ">": lambda u: sympy.Gt(u, 0), ">=": lambda u: sympy.Ge(u, 0), "=": lambda u: sympy.Eq(u, 0),
+}
 _KINDS: Mapping[str, dict[str, bool]] = {"float": {"real": True}, "int": {"integer": True}, "bool": {"integer": True}}
 
 
@@ -83,7 +129,8 @@ def to_sympy(expr: Expr, notation: Notation | None = None, functions: Mapping[st
     """The expression in SymPy.
 
     An index is a nonnegative integer Symbol, an entry an Indexed of a real IndexedBase (a real Symbol for a scalar), a size a positive
-    integer Symbol, δ a KroneckerDelta, a sum an unevaluated Sum from 0 to n − 1, an indicator a Piecewise, `Stop` the undefined function
+    integer Symbol, δ a KroneckerDelta, a sum an unevaluated Sum from 0 to n − 1, an indicator a Piecewise (an `Indicator` where it
+    contains another one), `Stop` the undefined function
     stop_gradient, `Partial` an undefined function of what is differentiated and the entry.
 
     Args:
@@ -151,11 +198,18 @@ class _Crossing:
         return sympy.KroneckerDelta(*map(self.cross, expr.args))
 
     def indicator(self, expr: Expr) -> Any:
-        return sympy.Piecewise((1, _RELATIONS[expr.args[0]](self.cross(expr.args[1]))), (0, True))
+        return _choice(self._condition(expr), sympy.S.One, sympy.S.Zero)
 
     def choice(self, expr: Expr) -> Any:
         test, yes, no = expr.args
-        return sympy.Piecewise((self.cross(yes), sympy.Ne(self.cross(test), 0)), (self.cross(no), True))
+        return _choice(self._condition(test), self.cross(yes), self.cross(no))
+
+    def _condition(self, test: Expr) -> Any:
+        if isinstance(test, Iverson):
+            return _RELATIONS[test.args[0]](self.cross(test.args[1]))
+        if isinstance(test, Delta):
+            return sympy.Eq(*map(self.cross, test.args))
+        return sympy.Ne(self.cross(test), 0)
 
     def stopped(self, expr: Expr) -> Any:
         return sympy.Function("stop_gradient")(self.cross(expr.args[0]))
@@ -180,8 +234,9 @@ class _Crossing:
 
 
 _ROWS: Mapping[type[Expr], Callable[[_Crossing, Expr], Any]] = {
-    Num: _Crossing.number, Const: _Crossing.constant, Size: _Crossing.size, Index: _Crossing.index, At: _Crossing.entry, Add: _Crossing.sum,
-    Mul: _Crossing.product, Pow: _Crossing.power, Mono: _Crossing.mono, Poly: _Crossing.poly, Fn: _Crossing.function, Delta: _Crossing.delta,
+    Num: _Crossing.number, Const: _Crossing.constant, Size: _Crossing.size, Index: _Crossing.index, At: _Crossing.entry,
+    Add: _Crossing.sum, Mul: _Crossing.product, Pow: _Crossing.power, Mono: _Crossing.mono,
+    Poly: _Crossing.poly, Fn: _Crossing.function, Delta: _Crossing.delta,
     Iverson: _Crossing.indicator, Where: _Crossing.choice, Stop: _Crossing.stopped, Partial: _Crossing.partial, Sum: _Crossing.summed,
     Extremum: _Crossing.extremum,
 }

@@ -203,12 +203,12 @@ class _Loop:
         self.X, self.y = jnp.asarray(data.train.X, jnp.float32), jnp.asarray(data.train.y)
         self.compiled = jax.jit(self._advance, static_argnames=("length", "batch"))
         self.predict = jax.jit(predictor(roles.scores))
-        self._check()
 
     def run(self, settings: Settings, progress: Progress | None) -> Run:
         """Train with this setting, and score; the loop is left after each chunk, to report and to notice a divergence."""
         started = time.perf_counter()
         batch, stride = min(settings.batch, len(self.y)), max(1, settings.steps // _REPORTS)
+        self._check(batch)
         key, parameters = jax.random.key(settings.seed), self._initial(settings.seed)
         state = (parameters, {name: jnp.zeros_like(value) for name, value in parameters.items()})
         rates, scalars = _float32({"lr": settings.lr, "momentum": settings.momentum}), self._scalars(settings.lam)
@@ -260,13 +260,14 @@ class _Loop:
         X = self.X if split is self.data.train else jnp.asarray(split.X, jnp.float32)
         return float(np.mean(np.asarray(self.predict(parameters, X)) == split.y))
 
-    def _check(self) -> None:
+    def _check(self, batch: int) -> None:
         """The loss gives one number, and the scores one prediction for each example, or BadInput says which line does not."""
-        rows = self.X[:2], self.y[:2]
-        value = evaluated(self.loss, self._objective, self._initial(0), *rows, self._scalars(0.0))
+        rows = jax.eval_shape(lambda X, y: (X[:batch], y[:batch]), self.X, self.y)
+        parameters = self._initial(0)
+        value = evaluated(self.loss, self._objective, parameters, *rows, self._scalars(0.0))
         if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
             raise BadInput(f"The loss returns {value}; one real number is needed.", hint="A mean over the examples, perhaps?")
-        labels = evaluated(self.roles.scores, self.predict, self._initial(0), rows[0])
+        labels = evaluated(self.roles.scores, self.predict, parameters, rows[0])
         if labels.shape != rows[1].shape:
             raise BadInput(f"scores gives predictions of shape {labels.shape} for {rows[1].shape} examples.", hint="Return (m, classes).")
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from derive.derivation import Argument, Definition, Source, Story
-from derive.index import At, Extremum, Fn, Index, Iverson, ONE, Size, Sum, add, delta, div, mul, neg, num, power, sub
+from derive.index import ONE, At, Extremum, Fn, Index, Iverson, Size, Sum, add, delta, div, mul, neg, num, power, sub
 
 m, d, k, h, n, e = (Size(name) for name in "mdkhne")
 i, j, a, b, c, c2, r, l, q = (
@@ -19,7 +19,10 @@ i, j, a, b, c, c2, r, l, q = (
     for place, (name, size) in enumerate([("i", m), ("j", m), ("a", d), ("b", d), ("c", k), ("c", k), ("r", h), ("l", n), ("q", e)])
 )
 HALF = num(Fraction(1, 2))
-SIZES = ({"m": 5, "d": 3, "k": 4, "h": 7, "n": 6, "e": 2}, {"m": 1, "d": 4, "k": 2, "h": 1, "n": 3, "e": 1}, {"m": 4, "d": 1, "k": 1, "h": 3, "n": 1, "e": 5})
+SIZES = (
+    {"m": 5, "d": 3, "k": 4, "h": 7, "n": 6, "e": 2}, {"m": 1, "d": 4, "k": 2, "h": 1, "n": 3, "e": 1},
+    {"m": 4, "d": 1, "k": 1, "h": 3, "n": 1, "e": 5},
+)
 
 
 def at(name: str, *indices: Any) -> At:
@@ -48,14 +51,16 @@ def rows(name: str, indices: tuple[Index, ...], body: Any, role: str = "user", s
 
 @dataclass(frozen=True)
 class Case:
-    """A story, the JAX function it is about, and the kinds of its arguments."""
-
+    """A story and the JAX function it is about."""
     name: str
     story: Story
     function: Callable[..., Any]
 
 
-def case(function: Callable[..., Any], arguments: Mapping[str, Any], wrt: str, definitions: Any, cotangents: Any, result: Definition, kind: str = "gradient") -> Case:
+def case(
+    function: Callable[..., Any], arguments: Mapping[str, Any], wrt: str, definitions: Any, cotangents: Any, result: Definition,
+    kind: str = "gradient",
+) -> Case:
     made = []
     for name, shape in arguments.items():
         sort = "int" if shape and shape[0] == "int" else "float"
@@ -105,8 +110,8 @@ def softmax_onehot(W, X, y, lam):
     return -jnp.sum(t * jnp.log(p)) / X.shape[0] + 0.5 * lam * jnp.sum(W**2)
 
 
-def softmax_inline(W, X, y, lam):
-    return softmax_plain(W, X, y, lam)
+def softmax_inline(*arguments, **named):
+    return softmax_plain(*arguments, **named)
 
 
 def _softmax_cases() -> list[Case]:
@@ -118,7 +123,8 @@ def _softmax_cases() -> list[Case]:
         rows("p", (i, c), div(fn("exp", at("z′", i, c)), Sum((c2,), fn("exp", at("z′", i, c2))))), rows("loss", (), nll(at("p", i, lab()))),
     ]
     plain = [
-        z, rows("e", (i, c), ez), rows("s", (i,), Sum((c,), at("e", i, c)), shape=(m, ONE)), rows("p", (i, c), div(at("e", i, c), at("s", i))),
+        z, rows("e", (i, c), ez), rows("s", (i,), Sum((c,), at("e", i, c)), shape=(m, ONE)),
+        rows("p", (i, c), div(at("e", i, c), at("s", i))),
         rows("loss", (), nll(at("p", i, lab()))),
     ]
     log = [
@@ -140,9 +146,6 @@ def _softmax_cases() -> list[Case]:
         case(softmax_onehot, CLASSIFIER, "W", onehot, [dz_hot], DW),
         case(softmax_inline, CLASSIFIER, "W", inline, [DZ], DW),
     ]
-
-
-# ------------------------------------------------------------------------------------------- hinge and two layers
 
 
 def hinge(W, X, y):
@@ -189,9 +192,6 @@ def _two_layer(wrt: str) -> Case:
     return case(two_layer, TWO, wrt, [A, H, z, p, loss], [DZ, dh, da], results[wrt])
 
 
-# ------------------------------------------------------------------------------------------- regressions
-
-
 def logistic_signs(w, X, t):
     return jnp.mean(jnp.log(1 + jnp.exp(-t * (X @ w))))
 
@@ -223,16 +223,14 @@ def _regressions() -> list[Case]:
     pois_loss = rows("loss", (), div(Sum((i,), sub(fn("exp", at("s", i)), mul(at("t", i), at("s", i)))), m))
     res = rows("r", (i,), sub(at("s", i), at("t", i)))
     ridge_loss = rows("loss", (), add(div(Sum((i,), power(at("r", i), 2)), m), mul(at("lam"), Sum((a,), power(at("w", a), 2)))))
-    dridge = rows("dw", (a,), add(mul(num(2), Sum((i,), mul(at("X", i, a), at("r", i))), power(m, -1)), mul(num(2), at("lam"), at("w", a))), "result")
+    fitted = mul(num(2), Sum((i,), mul(at("X", i, a), at("r", i))), power(m, -1))
+    dridge = rows("dw", (a,), add(fitted, mul(num(2), at("lam"), at("w", a))), "result")
     return [
         case(logistic_signs, data, "w", [s, u, ex, signs_loss], [back], dw),
         case(logistic_named, data, "w", [s, p, named_loss], [dp], dw),
         case(poisson, data, "w", [s, pois_loss], [pois], dw),
         case(ridge, {**data, "lam": ()}, "w", [s, res, ridge_loss], [], dridge),
     ]
-
-
-# ------------------------------------------------------------------------------------------- quadratics, layers
 
 
 def factorisation(U, V, R):
@@ -259,7 +257,8 @@ def _quadratics() -> list[Case]:
     loss = rows("loss", (), Sum((i, c), power(at("E", i, c), 2)))
     dV = rows("dV", (c, a), mul(num(-2), Sum((i,), mul(at("E", i, c), at("U", i, a)))), "result")
     quad = rows("q", (), Sum((a, b), mul(at("x", a), at("A", a, b), at("x", b))))
-    dx = rows("dx", (a,), mul(num(2), at("q"), add(Sum((b,), mul(at("A", a, b), at("x", b))), Sum((b,), mul(at("A", b, a), at("x", b))))), "result")
+    both = add(Sum((b,), mul(at("A", a, b), at("x", b))), Sum((b,), mul(at("A", b, a), at("x", b))))
+    dx = rows("dx", (a,), mul(num(2), at("q"), both), "result")
     return [
         case(factorisation, {"U": (m, d), "V": (k, d), "R": (m, k)}, "V", [E, loss], [], dV),
         case(quadratic, {"x": (d,), "A": (d, d)}, "x", [quad, rows("loss", (), power(at("q"), 2))], [], dx),
@@ -294,5 +293,8 @@ def _attention() -> Case:
     return case(attention, {"Q": (m, d), "K": (n, d), "V": (n, e)}, "K", [s, A, out], [dA, ds], dK, "vjp")
 
 
-CASES = [*_softmax_cases(), _hinge(), *(_two_layer(name) for name in ("W1", "b1", "W2", "b2")), *_regressions(), *_quadratics(), _layer_norm(), _attention()]
+CASES = [
+    *_softmax_cases(), _hinge(), *(_two_layer(name) for name in ("W1", "b1", "W2", "b2")), *_regressions(), *_quadratics(), _layer_norm(),
+    _attention(),
+]
 BY_NAME = {one.name: one for one in CASES[::-1]}

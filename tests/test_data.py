@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,9 +17,14 @@ from derive import data
 from derive.data.extras import extra
 from derive.data.pickles import read_pickle
 from derive.errors import BadInput, MissingExtra
+from derive.train import train
 
 NAMES = [b"airplane", b"automobile", b"bird", b"cat", b"deer", b"dog", b"frog", b"horse", b"ship", b"truck"]
 BUILDER = Path(__file__).resolve().parents[2] / "shared" / "data" / "build_cifar10.py"
+
+
+def softmax_loss(W, X, y, lam):
+    return -jax.nn.log_softmax(X @ W)[jnp.arange(y.shape[0]), y].mean() + 0.5 * lam * jnp.sum(W * W)
 
 
 def batch(n, seed=0):
@@ -69,7 +76,7 @@ def test_arrays_are_read_only_and_the_bias_column_is_optional(folder):
 
 
 @pytest.mark.slow
-def test_the_real_cifar(tmp_path):
+def test_the_real_cifar_is_learned_as_well_as_in_the_tutorial(tmp_path):
     if not BUILDER.exists():
         pytest.skip("the real CIFAR-10 is not at ../shared/data")
     pytest.importorskip("PIL", reason="Pillow unpacks the real CIFAR-10")
@@ -79,6 +86,8 @@ def test_the_real_cifar(tmp_path):
     assert found.labels[0] == "airplane" and (np.bincount(found.test.y) == 1000).all()
     np.testing.assert_allclose(found.train.X[:, :-1:97].mean(axis=0, dtype=np.float64), 0, atol=1e-3)
     assert found.mean.min() >= 0 and found.mean.max() <= 255
+    run = train(softmax_loss, found)
+    assert run.val_accuracy >= 0.38 and run.test_accuracy >= 0.38
 
 
 BROKEN = {
@@ -234,6 +243,14 @@ def test_a_pickle_made_by_hand(tmp_path, match):
     with pytest.raises(BadInput, match=match):
         read_pickle(tmp_path / "file")
     assert RECONSTRUCT.__name__ == "_reconstruct"
+
+
+def test_an_array_with_another_shape_than_its_bytes(tmp_path):
+    text = pickle.dumps({b"a": np.arange(3, dtype=np.uint8)}, 2)
+    assert text.count(b"K\x03\x85") == 1
+    write(tmp_path / "file", text.replace(b"K\x03\x85", b"K\x04\x85"))
+    with pytest.raises(BadInput, match=r"an array of shape \(4,\) and dtype uint8 comes with 3 bytes"):
+        read_pickle(tmp_path / "file")
 
 
 def test_a_registered_extension_is_refused(tmp_path):

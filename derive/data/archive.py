@@ -46,7 +46,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, A
         BadInput: the file is missing, broken, or was not made by `write_archive`.
     """
     try:
-        with np.load(Path(path), allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         metadata = json.loads(str(arrays.pop(_METADATA)[()]))
     except FileNotFoundError as error:

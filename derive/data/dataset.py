@@ -96,14 +96,20 @@ def from_arrays(
     names = None if labels is None else tuple(str(label) for label in labels)
     classes = checked_labels(y, len(examples), None if names is None else len(names))
     names = names or tuple(str(k) for k in range(int(classes.max()) + 1))
-    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
-        raise BadInput(f"val={val} and test={test} leave nothing to train on.", hint="Pass two positive fractions with a sum below 1.")
-    held = [max(1, round(fraction * len(examples))) for fraction in (val, test)]
-    if sum(held) >= len(examples):
-        raise BadInput(f"{len(examples)} examples are too few for three splits.", hint="Pass more examples, or smaller val and test.")
+    held = _held(len(examples), val, test)
     order = np.random.default_rng(checked_seed(seed)).permutation(len(examples))
     parts = [(examples[rows], classes[rows]) for rows in np.split(order[::-1], np.cumsum(held))]
     return assemble(name, (parts[2], parts[0], parts[1]), names, image_shape, bias=bias, dtype=dtype)
+
+
+def _held(examples: int, val: float, test: float) -> list[int]:
+    """How many examples are held out for validation and for the test, at least one each."""
+    if not (0 < val < 1 and 0 < test < 1 and val + test < 1):
+        raise BadInput(f"val={val} and test={test} leave nothing to train on.", hint="Pass two positive fractions with a sum below 1.")
+    held = [max(1, round(fraction * examples)) for fraction in (val, test)]
+    if sum(held) >= examples:
+        raise BadInput(f"{examples} examples are too few for three splits.", hint="Pass more examples, or smaller val and test.")
+    return held
 
 
 def assemble(

@@ -40,6 +40,11 @@ class Algebra(Functions):
             found = self._forms[node] = self._READ[type(node)](self, node)
         return found
 
+    def forget(self) -> None:
+        """Forget cached results after a fact was added."""
+        self._forms.clear()
+        self._products.clear()
+
     def substituted(self, node: Expr, mapping: Mapping[Expr, Expr]) -> Poly:
         """The node in normal form, with indices or entries replaced."""
         if isinstance(node, Poly) and not any(key.free <= node.free for key in mapping):

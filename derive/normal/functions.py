@@ -27,7 +27,8 @@ class Functions(Sums):
 
     def function(self, name: str, args: tuple[Poly, ...]) -> Poly:
         """A scalar function of canonical arguments, in normal form."""
-        special = {"exp": self._exp, "log": self._log, "abs": self._unsigned, "relu": self._unsigned, "sign": self._signum}.get(name)
+        special = {"exp": self._exp, "log": self._log, "abs": self._unsigned, "relu": self._unsigned, "sign": self._signum,
+                   "heaviside": self._signum}.get(name)
         if special is not None:
             found = special(name, args[0])
             if found is not None:

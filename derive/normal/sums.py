@@ -47,12 +47,12 @@ class Sums(Products):
         for a in powers:
             if isinstance(a, Delta):
                 for b, value in (a.args, a.args[::-1]):
-                    if b in bound and isinstance(b, Index) and not depends(value, b) and self._in_range(value, b):
+                    if b in bound and isinstance(b, Index) and not depends(value, b) and self.in_range(value, b):
                         rest = self.prod(self.power(self.substituted(f, {b: value}), e) for f, e in powers.items() if f is not a)
                         return self.sum([x for x in bound if x is not b], rest)
         return None
 
-    def _in_range(self, value: Expr, b: Index) -> bool:
+    def in_range(self, value: Expr, b: Index) -> bool:
         """Whether `value` lies in 0 … size − 1 of b; for a label that is assumed and recorded."""
         if isinstance(value, Index):
             return value.size is b.size

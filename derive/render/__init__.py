@@ -1,12 +1,4 @@
-"""Rendering: a story or an expression as text, Markdown, LaTeX or HTML.
-
-    text(story)              Unicode, for the terminal
-    markdown(story)          Markdown with $LaTeX$
-    latex(story)             a document that compiles, or a fragment
-    html(story)              a page that opens offline, or an <article>
-    mimebundle(story)        what Jupyter is given
-    expression(expr, form)   one formula
-"""
+"""Rendering: a story as text, Markdown, LaTeX, HTML or a notebook's output, and an expression as one formula."""
 
 from __future__ import annotations
 
@@ -15,13 +7,11 @@ from collections.abc import Iterable, Mapping
 from derive.derivation import Story
 from derive.errors import BadInput
 from derive.index import Expr
-from derive.render import arithmetic as _arithmetic  # registers its layouts, as phrases does
 from derive.render.html import html_text
 from derive.render.latex import latex_text
 from derive.render.markdown import markdown_text
 from derive.render.mathml import math_element
 from derive.render.names import Notation
-from derive.render.phrases import entry as _entry
 from derive.render.pieces import Context, compose
 from derive.render.plain import ascii_text, unicode_text
 from derive.render.telling import Extras, Statements, document
@@ -31,7 +21,6 @@ from derive.render.tex import latex_math
 __all__ = ["Extras", "Notation", "Statements", "expression", "html", "latex", "markdown", "mimebundle", "text"]
 
 _FORMS = {"text": unicode_text, "ascii": ascii_text, "latex": latex_math, "mathml": math_element}
-_REGISTERED = (_arithmetic, _entry)
 
 
 def expression(expr: Expr, form: str = "text", names: Iterable[str] = (), notation: Notation | None = None) -> str:

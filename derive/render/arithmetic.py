@@ -8,7 +8,7 @@ from __future__ import annotations
 import fractions
 from collections.abc import Sequence
 
-from derive.index import Add, At, Const, Expr, Mono, Mul, Num, ONE, Partial, Poly, Pow, Size, Sum, mul, num, power
+from derive.index import ONE, Add, At, Const, Expr, Mono, Mul, Num, Partial, Poly, Pow, Size, Sum, mul, num, power
 from derive.render.layout import Fence, Fraction, Node, Number, Operator, Root, Row, Script, Symbol, row
 from derive.render.pieces import Context, Level, Piece, Reach, compose, fenced, handles
 
@@ -96,7 +96,7 @@ def _rank(factor: Expr) -> int:
 
 
 def _quotient(numbers: Sequence[fractions.Fraction], top: Sequence[Expr], bottom: Sequence[Expr], context: Context) -> Piece:
-    """numbers · top / bottom, with derivatives after the fraction, and a Σ too unless it is one side of a ratio of sums."""
+    """The quotient numbers · top / bottom, with derivatives after the fraction, and a Σ too unless it is one side of a ratio of sums."""
     if not bottom:
         front = [_ratio(number, context) for number in numbers]
         return _juxtapose([*front, *(compose(part, context) for part in top)] or [Piece(Number("1"))])
@@ -169,7 +169,7 @@ def _root(body: Piece, context: Context) -> Piece:
 
 
 def raised(base: Piece, exponent: Node) -> Piece:
-    """base ^ exponent."""
+    """A power: base ^ exponent."""
     node = fenced(base, Level.ATOM, False)
     if isinstance(node, Script) and node.sup is None:
         return Piece(Script(node.base, node.sub, exponent), Level.POWER)

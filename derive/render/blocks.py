@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from derive.render.layout import Node
 
-__all__ = ["Block", "Chain", "Choice", "Code", "Document", "Entries", "Equation", "Equations", "Extra", "Heading", "Items", "Legend", "Link", "Phrase", "Prose",
-           "Theorem", "Theorems"]
+__all__ = [
+    "Block", "Chain", "Choice", "Code", "Document", "Entries", "Equation", "Equations", "Extra", "Heading", "Items", "Legend",
+    "Link", "Phrase", "Prose", "Theorem", "Theorems",
+]
 
 
 @dataclass(frozen=True)

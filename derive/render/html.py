@@ -6,13 +6,29 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from derive.render.blocks import Block, Chain, Choice, Code, Document, Equation, Equations, Extra, Heading, Items, Legend, Link, Phrase, Prose, Theorem
-from derive.render.blocks import Theorems
+from derive.render.blocks import (
+    Block,
+    Chain,
+    Choice,
+    Code,
+    Document,
+    Equation,
+    Equations,
+    Extra,
+    Heading,
+    Items,
+    Legend,
+    Link,
+    Phrase,
+    Prose,
+    Theorem,
+    Theorems,
+)
 from derive.render.highlight import python_html
 from derive.render.layout import Cases, Node, lines
 from derive.render.mathml import math_element
 from derive.render.stylesheet import STYLE
-from derive.render.texmath import Unreadable, read_latex
+from derive.render.texmath import UnreadableError, read_latex
 
 __all__ = ["html_text"]
 
@@ -99,7 +115,7 @@ def _theorem(theorem: Theorem) -> str:
 def _statement(latex: str) -> str:
     try:
         return math_element(read_latex(latex))
-    except Unreadable:
+    except UnreadableError:
         return f"<code>{escape(latex)}</code>"
 
 

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from derive.render.blocks import Block, Chain, Choice, Code, Document, Equations, Extra, Heading, Items, Legend, Phrase, Prose, Theorem, Theorems
+from derive.render.blocks import (
+    Block,
+    Chain,
+    Choice,
+    Code,
+    Document,
+    Equations,
+    Extra,
+    Heading,
+    Items,
+    Legend,
+    Phrase,
+    Prose,
+    Theorem,
+    Theorems,
+)
 from derive.render.layout import Node, Word, lines
 from derive.render.tex import LATEX_MARKS, escaped, latex_math, prose
 
@@ -27,7 +42,8 @@ def latex_text(document: Document, standalone: bool = True) -> str:
     body = "\n\n".join(paragraph for block in document.blocks for paragraph in _block(block))
     if not standalone:
         return body + "\n"
-    known = [rf"\DeclareUnicodeCharacter{{{ord(char):04X}}}{{\ensuremath{{{LATEX_MARKS[char]}}}}}" for char in sorted(set(body) & LATEX_MARKS.keys())]
+    special = sorted(set(body) & LATEX_MARKS.keys())
+    known = [rf"\DeclareUnicodeCharacter{{{ord(char):04X}}}{{\ensuremath{{{LATEX_MARKS[char]}}}}}" for char in special]
     marks = "\\ifdefined\\DeclareUnicodeCharacter\n" + "".join(f"  {line}\n" for line in known) + "\\fi\n" if known else ""
     return f"{_PREAMBLE}{marks}\\begin{{document}}\n{{\\Large\\bfseries {prose(document.title)}\\par}}\n\n{body}\n\\end{{document}}\n"
 
@@ -94,7 +110,7 @@ def aligned_chain(block: Chain) -> str:
 
 
 def aligned_choice(block: Choice) -> str:
-    """left & = the cases."""
+    """The line left & = the cases."""
     cells = " \\\\ ".join(f"{latex_math(value)} & {_when(test)}" for value, test in block.rows)
     return rf"{latex_math(block.left)} & = \begin{{cases}} {cells} \end{{cases}}"
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Cases", "Fence", "Fraction", "Large", "Node", "Number", "Operator", "Root", "Row", "Script", "Symbol", "Word", "lines", "parts_of", "row", "tall"]
+__all__ = [
+    "Cases", "Fence", "Fraction", "Large", "Node", "Number", "Operator", "Root", "Row", "Script", "Symbol", "Word", "lines",
+    "parts_of", "row", "tall",
+]
 
 
 @dataclass(frozen=True)

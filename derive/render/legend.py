@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 
 from derive.derivation import Argument, Story
@@ -56,9 +57,9 @@ def _size(size: Expr, context: Context) -> Node:
 
 def _marks(nodes: list[Node], context: Context) -> Iterator[Row]:
     larges = {node.mark: node for node in nodes if isinstance(node, Large)}
-    for mark, words in (("Σ", "the sum of "), ("max", "the largest "), ("min", "the smallest ")):
-        if mark in larges:
-            yield Entries((row(larges[mark], _APPLY, _U),)), (words, _U, " over every value of ", *_letters(larges[mark].under))
+    for sign, words in (("Σ", "the sum of "), ("max", "the largest "), ("min", "the smallest ")):
+        if sign in larges:
+            yield Entries((row(larges[sign], _APPLY, _U),)), (words, _U, " over every value of ", *_letters(larges[sign].under))
     deltas = [node.sub for node in nodes if isinstance(node, Script) and node.base == Symbol("δ") and node.sub is not None]
     if deltas and not context.notation.taken("δ"):
         tail = " are equal, else 0; a sum over one of them keeps the single term where they agree"
@@ -79,7 +80,7 @@ def _letters(node: Node) -> Phrase:
 
 def _is_indicator(node: Node) -> bool:
     parts = parts_of(node)
-    return any(getattr(part, "left", "") == "{" and before == Operator("", "tight") for before, part in zip(parts, parts[1:]))
+    return any(getattr(part, "left", "") == "{" and before == Operator("", "tight") for before, part in itertools.pairwise(parts))
 
 
 def _formulas(block: Block) -> Iterator[Node]:

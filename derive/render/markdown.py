@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from derive.render.blocks import Block, Chain, Choice, Code, Document, Equations, Extra, Heading, Items, Legend, Phrase, Prose, Theorem, Theorems
+from derive.render.blocks import (
+    Block,
+    Chain,
+    Choice,
+    Code,
+    Document,
+    Equations,
+    Extra,
+    Heading,
+    Items,
+    Legend,
+    Phrase,
+    Prose,
+    Theorem,
+    Theorems,
+)
 from derive.render.latex import aligned_chain, aligned_choice, aligned_equations
 from derive.render.tex import latex_math
 

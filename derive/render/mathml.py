@@ -8,7 +8,10 @@ from derive.render.layout import Cases, Fence, Fraction, Large, Node, Number, Op
 
 __all__ = ["math_element", "mathml"]
 
-_SPACED = {"binary": ' lspace="0.22em" rspace="0.22em"', "relation": ' lspace="0.28em" rspace="0.28em"', "comma": ' lspace="0" rspace="0.2em"'}
+_SPACED = {
+    "binary": ' lspace="0.22em" rspace="0.22em"', "relation": ' lspace="0.28em" rspace="0.28em"',
+    "comma": ' lspace="0" rspace="0.2em"',
+}
 _TIGHT = ' lspace="0" rspace="0"'
 
 

@@ -15,11 +15,12 @@ from derive.render.layout import Symbol
 
 __all__ = ["GREEK", "Notation", "spell"]
 
-_LETTERS = (
-    "alpha α beta β gamma γ delta δ epsilon ε eps ε zeta ζ eta η theta θ iota ι kappa κ lambda λ lam λ lambd λ lmbda λ lmbd λ mu μ nu ν xi ξ "
-    "pi π rho ρ sigma σ tau τ upsilon υ phi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ Lambda Λ Xi Ξ Pi Π Phi Φ Psi Ψ Omega Ω"
-).split()
-GREEK: Mapping[str, str] = dict(zip(_LETTERS[::2], _LETTERS[1::2]))
+GREEK: Mapping[str, str] = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eps": "ε", "zeta": "ζ", "eta": "η", "theta": "θ", "iota":
+    "ι", "kappa": "κ", "lambda": "λ", "lam": "λ", "lambd": "λ", "lmbda": "λ", "lmbd": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "pi": "π",
+    "rho": "ρ", "sigma": "σ", "tau": "τ", "upsilon": "υ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω", "Gamma": "Γ", "Delta": "Δ",
+    "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω",
+}
 """Greek letters by the names that code gives them.  Σ is left out: it is the sign of a sum."""
 
 _POOL = "ijklabcrstuvnqghpwxyzmdf"
@@ -93,6 +94,7 @@ class Notation:
 
     def letters(self, indices: Iterable[Index], scope: Mapping[Index, str] | None = None) -> dict[Index, str]:
         """The scope, extended by a letter for each of the indices that differs from every letter in it."""
+        indices = tuple(indices)
         extended = dict(scope or {})
         for index in indices:
             extended.pop(index, None)

@@ -4,8 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from derive.index import ONE, Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mul, Num, Partial, Size, Stop, Sum, Where, add, neg
-from derive.index import num, power, sub
+from derive.index import (
+    ONE,
+    Add,
+    At,
+    Const,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mul,
+    Num,
+    Partial,
+    Size,
+    Stop,
+    Sum,
+    Where,
+    add,
+    neg,
+    num,
+    power,
+    sub,
+)
 from derive.render.arithmetic import as_written, parenthesised, raised, signed
 from derive.render.layout import Cases, Fence, Fraction, Large, Node, Number, Operator, Script, Symbol, Word, row
 from derive.render.pieces import Context, Level, Piece, Reach, appearance, compose, fenced, handles
@@ -22,7 +44,8 @@ _OPPOSITE = {">": "≤", "≥": "<", "=": "≠", "≠": "=", "<": "≥", "≤": 
 
 @handles(Index)
 def _index(expr: Expr, context: Context) -> Piece:
-    letter = context.scope[expr]  # type: ignore[index]  # the handler of Index gets an Index
+    assert isinstance(expr, Index)
+    letter = context.scope[expr]
     return Piece(Symbol(letter.rstrip("′"), "", letter.count("′")))
 
 
@@ -72,7 +95,7 @@ _REWRITTEN: dict[str, Callable[..., Expr]] = {
 }
 _MARKS = {"logistic": "σ", "digamma": "ψ"}
 _WORDS = {"atan": "arctan", "asin": "arcsin", "acos": "arccos"}
-_BARE = frozenset("log sin cos tan sinh cosh tanh atan asin acos".split())
+_BARE = frozenset(("log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "asin", "acos"))
 
 
 @handles(Fn)
@@ -166,7 +189,7 @@ def _joined(parts: list[Node]) -> Node:
 
 
 def _negated(expr: Expr) -> Expr | None:
-    """u, where the expression is 1 − u."""
+    """What the expression is the opposite of: u, where it is 1 − u."""
     if isinstance(expr, Add) and len(expr.args[0]) == 2:
         for one, rest in (expr.args[0], expr.args[0][::-1]):
             if one is ONE and neg(neg(rest)) is rest and isinstance(rest, Mul):
@@ -183,7 +206,7 @@ def _sides(expr: Delta, context: Context) -> tuple[Node, Node]:
 
 
 def _comparison(op: str, difference: Expr, context: Context, holds: bool) -> Node:
-    """u op 0, with the negative terms of u moved to the other side."""
+    """U op 0, with the negative terms of u moved to the other side."""
     difference = as_written(difference)
     terms = [as_written(term) for term in difference.args[0]] if isinstance(difference, Add) else [difference]
     negative = [signed(term, context)[0] for term in terms]

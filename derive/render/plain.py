@@ -10,7 +10,7 @@ __all__ = ["ascii_text", "unicode_text"]
 _THIN = Operator("", "thin")
 _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _HIGH = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_LATIN = {letter: name for name, letter in reversed(GREEK.items())} | {
+_LATIN = {letter: name for name, letter in reversed(list(GREEK.items()))} | {
     "Σ": "sum", "−": "-", "·": "*", "∂": "d", "√": "sqrt", "≥": ">=", "≤": "<=", "≠": "!=", "′": "'", "δ": "delta",
     **dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")), **{mark: f"^{digit}" for mark, digit in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")},
 }
@@ -77,8 +77,9 @@ def _braced(node: Node) -> str:
     """A script: bare where it is a run of letters, else in braces."""
     text = unicode_text(node)
     parts = node.parts if isinstance(node, Row) else (node,)
-    bare = all((isinstance(part, Symbol) and len(part.base) == 1 and not part.sub) or (isinstance(part, Number) and len(parts) == 1) for part in parts)
-    return text if bare else "{" + text + "}"
+    digits = len(parts) == 1 and isinstance(node, Number)
+    letters = all(isinstance(part, Symbol) and len(part.base) == 1 and not part.sub for part in parts)
+    return text if digits or letters else "{" + text + "}"
 
 
 def _raised(node: Node) -> str:

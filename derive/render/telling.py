@@ -6,7 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from derive.derivation import Definition, Section, Story
 from derive.index import At, Expr, Index, Partial, array_names, size_names
-from derive.render.blocks import Block, Chain, Choice, Code, Document, Equation, Equations, Extra, Heading, Items, Link, Prose, Theorem, Theorems
+from derive.render.blocks import (
+    Block,
+    Chain,
+    Choice,
+    Code,
+    Document,
+    Equation,
+    Equations,
+    Extra,
+    Heading,
+    Items,
+    Link,
+    Prose,
+    Theorem,
+    Theorems,
+)
 from derive.render.layout import Node
 from derive.render.legend import legend
 from derive.render.names import Notation
@@ -103,7 +118,7 @@ def _section(section: Section, context: Context, statements: Statements, told: s
     yield Chain(left, compose(section.start, inner).node, links)
     if section.cases:
         rows = tuple((compose(value, inner).node, condition(test, inner)) for test, value in section.cases)
-        yield Choice(left or links[-1].value if links else compose(section.start, inner).node, rows)
+        yield Choice(left or (links[-1].value if links else compose(section.start, inner).node), rows)
     theorems = tuple(_new_theorems(section, statements, told))
     if theorems:
         yield Theorems(theorems)

@@ -6,10 +6,26 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from derive.render.blocks import (Block, Chain, Choice, Code, Document, Entries, Equation, Equations, Extra, Heading, Items, Legend, Phrase, Prose, Theorem,
-                                  Theorems)
+from derive.render.blocks import (
+    Block,
+    Chain,
+    Choice,
+    Code,
+    Document,
+    Entries,
+    Equation,
+    Equations,
+    Extra,
+    Heading,
+    Items,
+    Legend,
+    Phrase,
+    Prose,
+    Theorem,
+    Theorems,
+)
 from derive.render.plain import unicode_text
-from derive.render.texmath import Unreadable, read_latex
+from derive.render.texmath import UnreadableError, read_latex
 
 __all__ = ["broken", "terminal_text"]
 
@@ -162,7 +178,7 @@ def readable(latex: str) -> str:
     """LaTeX as a line of text, or as it stands where it cannot be read."""
     try:
         return re.sub(r" +", " ", unicode_text(read_latex(latex)))
-    except Unreadable:
+    except UnreadableError:
         return latex
 
 

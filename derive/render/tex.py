@@ -8,13 +8,19 @@ from derive.render.names import GREEK
 __all__ = ["LATEX_MARKS", "escaped", "latex_math", "prose"]
 
 # The last name of a letter wins: `epsilon` rather than `eps`.
-_COMMANDS = {letter: f"\\{name}" for name, letter in reversed(GREEK.items())} | {"ε": r"\varepsilon", "λ": r"\lambda", "Σ": r"\Sigma"}
-_MARKS = {"−": "-", "·": r"\cdot", "≥": r"\ge", "≤": r"\le", "≠": r"\ne", "∂": r"\partial", "∈": r"\in", "→": r"\to", "…": r"\dots", "√": r"\surd"}
+_COMMANDS = {letter: f"\\{name}" for name, letter in reversed(list(GREEK.items()))} | {
+    "ε": r"\varepsilon", "λ": r"\lambda", "Σ": r"\Sigma",
+}
+_MARKS = {
+    "−": "-", "·": r"\cdot", "≥": r"\geq", "≤": r"\leq", "≠": r"\neq", "∂": r"\partial", "∈": r"\in", "→": r"\to", "…": r"\dots",
+    "√": r"\surd",
+}
 _SIDE_BY_SIDE = Operator("", "thin")
 _FENCES = {"{": r"\lbrace", "}": r"\rbrace"}
-_OWN = frozenset("log sin cos tan sinh cosh tanh exp arctan arcsin arccos max min".split())
+_OWN = frozenset(("log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "arctan", "arcsin", "arccos", "max", "min"))
 LATEX_MARKS = {
-    **_COMMANDS, **_MARKS, "×": r"\times", "′": r"{}^{\prime}", "⊤": r"{}^{\top}", "∇": r"\nabla", "≈": r"\approx", "∞": r"\infty", "⇒": r"\Rightarrow",
+    **_COMMANDS, **_MARKS,
+    "×": r"\times", "′": r"{}^{\prime}", "⊤": r"{}^{\top}", "∇": r"\nabla", "≈": r"\approx", "∞": r"\infty", "⇒": r"\Rightarrow",
     **{mark: f"{{}}_{digit}" for mark, digit in zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")},
     **{mark: f"{{}}^{digit}" for mark, digit in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")}, "ᵀ": r"{}^{\top}", "½": r"\frac12",
 }
@@ -23,7 +29,7 @@ _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textas
 
 
 def latex_math(node: Node) -> str:
-    """The layout as LaTeX, without the dollar signs: \\frac{e^{z_{ic}}}{\\sum_{b} e^{z_{ib}}}."""
+    r"""The layout as LaTeX, without the dollar signs: \frac{e^{z_{ic}}}{\sum_{b} e^{z_{ib}}}."""
     match node:
         case Symbol(base, sub, primes):
             return _name(base) + "'" * primes + (f"_{{{sub if sub.isdigit() else _upright(sub)}}}" if sub else "")
@@ -71,7 +77,8 @@ def _fence(left: str, body: str, right: str, grow: bool) -> str:
 
 
 def _between(parts: tuple[Node, ...], place: int) -> str:
-    """The gap between two factors: words would run together without one.  (Markdown readers take \\, for an escaped comma.)"""
+    """The gap between two factors: words would run together without one."""
+    # not a backslash and a comma, which Markdown readers take for an escaped comma
     return r"\thinspace " if any(_wordy(parts[near]) for near in (place - 1, place + 1)) else " "
 
 

@@ -12,17 +12,19 @@ from collections.abc import Callable
 from derive.render.layout import Fence, Fraction, Large, Node, Number, Operator, Root, Row, Script, Symbol, Word, row
 from derive.render.names import GREEK
 
-__all__ = ["Unreadable", "read_latex"]
+__all__ = ["UnreadableError", "read_latex"]
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """LaTeX outside the part that `read_latex` knows."""
 
 
 _TOKEN = re.compile(r"\\text\{[^{}]*\}|\\[A-Za-z]+|\\.|[0-9]+(?:\.[0-9]+)?|\s+|.", re.DOTALL)
-_RELATIONS = {"\\le": "≤", "\\leq": "≤", "\\ge": "≥", "\\geq": "≥", "\\ne": "≠", "\\neq": "≠", "\\in": "∈", "\\to": "→", "\\mapsto": "↦",
-              "\\Rightarrow": "⇒", "\\Longrightarrow": "⇒", "\\implies": "⇒", "\\iff": "⇔", "\\quad": "\u2003", "\\qquad": "\u2003", "\\approx": "≈",
-              "=": "=", "<": "<", ">": ">", ":": ":", "\\colon": ":", "\\land": "∧", "\\lor": "∨", "\\equiv": "≡", "\\notin": "∉"}
+_RELATIONS = {
+    "\\le": "≤", "\\leq": "≤", "\\ge": "≥", "\\geq": "≥", "\\ne": "≠", "\\neq": "≠", "\\in": "∈", "\\to": "→", "\\mapsto": "↦",
+    "\\Rightarrow": "⇒", "\\Longrightarrow": "⇒", "\\implies": "⇒", "\\iff": "⇔", "\\quad": "\u2003", "\\qquad": "\u2003", "\\approx":
+    "≈", "=": "=", "<": "<", ">": ">", ":": ":", "\\colon": ":", "\\land": "∧", "\\lor": "∨", "\\equiv": "≡", "\\notin": "∉",
+}
 _BINARY = {"+": "+", "-": "−", "\\cdot": "·", "\\times": "×", "/": "/", "\\pm": "±", "\\circ": "∘", "\\odot": "⊙"}
 _GAPS = frozenset(("\\,", "\\;", "\\:", "\\ ", "~", "\\thinspace"))
 _SKIPPED = frozenset(("\\!", "\\displaystyle", "\\limits", "\\bigl", "\\bigr", "\\big", "\\Big", "\\Bigl", "\\Bigr"))
@@ -32,19 +34,19 @@ _LARGE = {"\\sum": "Σ", "\\prod": "∏", "\\max": "max", "\\min": "min"}
 _OPEN = {"(": ")", "[": "]", "\\{": "}", "\\lbrace": "}", "|": "|", "\\|": "‖", "\\lvert": "|", "\\langle": "⟩"}
 _CLOSE = frozenset((")", "]", "\\}", "\\rbrace", "|", "\\|", "\\rvert", "\\rangle"))
 _SHOWN = {"\\|": "‖", "\\{": "{", "\\lbrace": "{", "\\lvert": "|", "\\langle": "⟨"}
-_WORDS = frozenset("log exp sin cos tan sinh cosh tanh arctan arcsin arccos det dim sup inf ln Pr".split())
+_WORDS = frozenset(("log", "exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arctan", "arcsin", "arccos", "det", "dim", "ln"))
 
 
 def read_latex(source: str) -> Node:
     """The layout of a formula in LaTeX.
 
     Raises:
-        Unreadable: at the first command that is not known, or where braces do not match.
+        UnreadableError: at the first command that is not known, or where braces do not match.
     """
     reader = _Reader([token for token in _TOKEN.findall(source) if not token.isspace()])
     node = reader.row(lambda token: False)
     if reader.peek():
-        raise Unreadable(f"nothing opens {reader.peek()!r} in {source!r}")
+        raise UnreadableError(f"nothing opens {reader.peek()!r} in {source!r}")
     return node
 
 
@@ -58,7 +60,7 @@ class _Reader:
     def take(self, wanted: str = "") -> str:
         token = self.peek()
         if not token or (wanted and token != wanted):
-            raise Unreadable(f"{wanted or 'more'} expected, {token or 'the end'} found")
+            raise UnreadableError(f"{wanted or 'more'} expected, {token or 'the end'} found")
         self._place += 1
         return token
 
@@ -101,7 +103,7 @@ class _Reader:
     def _bounded(self, base: Large, sub: Node | None, sup: Node | None) -> Node:
         if base.mark in ("max", "min") and sub is None and sup is None:
             return Symbol(base.mark)
-        raise Unreadable(f"{base.mark} with these bounds")
+        raise UnreadableError(f"{base.mark} with these bounds")
 
     def _atom(self, first: bool) -> Node:
         token = self.take()
@@ -126,13 +128,13 @@ class _Reader:
 
     def _fenced(self, left: str, paired: bool) -> Node:
         if left not in _OPEN:
-            raise Unreadable(f"\\left{left}")
+            raise UnreadableError(f"\\left{left}")
         body = self.row(lambda token: token == left and left in ("|", "\\|"))
         if paired:
             self.take("\\right")
         right = self.take()
         if right not in _CLOSE:
-            raise Unreadable(f"{right} closes nothing")
+            raise UnreadableError(f"{right} closes nothing")
         return Fence(_SHOWN.get(left, left), body, _OPEN[left])
 
     def _words(self) -> Node:
@@ -167,7 +169,7 @@ def _mark(token: str, first: bool) -> Node:
         return Number(token)
     if len(token) == 1 and (token.isalpha() or token in "!?*"):
         return Symbol(token)
-    raise Unreadable(f"{token} is not known here")
+    raise UnreadableError(f"{token} is not known here")
 
 
 def _closed_up(node: Node) -> Node:
@@ -177,7 +179,7 @@ def _closed_up(node: Node) -> Node:
 
 def _gap(before: Node | None, node: Node) -> list[Node]:
     """A space between two factors, and between a large operator or a word and what it is applied to."""
-    if before is None or isinstance(node, Operator) and node.role != "prefix" or isinstance(before, Operator):
+    if before is None or (isinstance(node, Operator) and node.role != "prefix") or isinstance(before, Operator):
         return []
     start = node.parts[0] if isinstance(node, Row) else node
     if isinstance(before, Word) or isinstance(node, Word):

@@ -95,8 +95,8 @@ def _above(u: Expr, v: Expr = ZERO) -> Expr:
     return Iverson(">", sub(u, v))
 
 
-def _tie(u: Expr, v: Expr) -> Expr:
-    return mul(num(Fraction(1, 2)), Iverson("=", sub(u, v)))
+def _step(u: Expr, v: Expr) -> Expr:
+    return _fn("heaviside", sub(u, v))
 
 
 def _maximum(u: Expr, v: Expr) -> Expr:
@@ -139,12 +139,13 @@ _ROWS = (
     Function("sign", sympy.sign, r"\operatorname{sign}(u)' = 0", lambda u: mpmath.sign(u),
              convention=lambda u: (ZERO,), kink="the derivative of sign is 0 everywhere (jnp.sign)",
              expand=lambda u: sub(_above(u), _above(neg(u)))),
-    Function("max", sympy.Max, r"\max(u,v)' = 1\{u>v\}u' + 1\{v>u\}v'", max,
-             convention=lambda u, v: (add(_above(u, v), _tie(u, v)), add(_above(v, u), _tie(u, v))),
-             kink=_HALF_AT_TIE, expand=_maximum, sample=(0.7, -0.4)),
-    Function("min", sympy.Min, r"\min(u,v)' = 1\{u<v\}u' + 1\{v<u\}v'", min,
-             convention=lambda u, v: (add(_above(v, u), _tie(u, v)), add(_above(u, v), _tie(u, v))),
-             kink=_HALF_AT_TIE, expand=lambda u, v: neg(_maximum(neg(u), neg(v))), sample=(0.7, -0.4)),
+    Function("heaviside", lambda u: sympy.Heaviside(u, sympy.Rational(1, 2)), r"H(u)' = 0", lambda u: (mpmath.sign(u) + 1) / 2,
+             convention=lambda u: (ZERO,), kink="H(u) is 1 for u > 0, 0 for u < 0 and 1/2 at u = 0; its derivative is 0",
+             expand=lambda u: add(_above(u), mul(num(Fraction(1, 2)), Iverson("=", u))), sign="nonnegative"),
+    Function("max", sympy.Max, r"\max(u,v)' = H(u-v)\,u' + H(v-u)\,v'", max,
+             convention=lambda u, v: (_step(u, v), _step(v, u)), kink=_HALF_AT_TIE, expand=_maximum, sample=(0.7, -0.4)),
+    Function("min", sympy.Min, r"\min(u,v)' = H(v-u)\,u' + H(u-v)\,v'", min,
+             convention=lambda u, v: (_step(v, u), _step(u, v)), kink=_HALF_AT_TIE, expand=lambda u, v: neg(_maximum(neg(u), neg(v))), sample=(0.7, -0.4)),
 )
 
 FUNCTIONS: dict[str, Function] = {}

@@ -17,7 +17,7 @@ from jax import lax
 
 from derive.derivation import Assumption
 from derive.errors import NotYet
-from derive.index import ONE, ZERO, At, Const, Expr, Fn, Index, Iverson, Num, Stop, Where, add, delta, div, mul, neg, num, power, sub, walk
+from derive.index import ONE, ZERO, At, Const, Expr, Fn, Index, Iverson, Num, Stop, Where, add, delta, div, mul, neg, num, power, product, sub, walk
 from derive.rules.value import Value, is_one
 
 __all__ = ["PRIMITIVES", "WRAPPERS", "Equation", "Primitive", "Wrapper", "declare", "elementwise"]
@@ -203,7 +203,7 @@ def _divide(e: Equation) -> Value:
 def _multiply(u: Expr, v: Expr) -> Expr:
     if isinstance(u, Num) and isinstance(v, Num):
         return num(u.value * v.value)
-    return mul(u, v)
+    return product((u, v))
 
 
 def _plus(u: Expr, v: Expr) -> Expr:

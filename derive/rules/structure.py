@@ -5,6 +5,7 @@ Legend: as in `primitives`; n is a size, g the dimension numbers of a gather or 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,9 @@ import jax.numpy as jnp
 
 from derive.derivation import Assumption
 from derive.errors import NotYet
-from derive.index import ONE, ZERO, Delta, Expr, Extremum, Index, Iverson, Num, Sum, Where, add, delta, fresh, mul, num, sub, substitute
+from derive.index import ONE, ZERO, Delta, Digit, Expr, Extremum, Index, Iverson, Mul, Num, Pow, Sum, Where, add, delta, fresh, mul, num, sub, substitute, walk
 from derive.rules.primitives import Equation, Primitive, declare, uses_label
-from derive.rules.value import LETTERS, Value, is_one
+from derive.rules.value import Value, is_one, letter_for
 from derive.rules.sizes import size
 
 __all__: list[str] = []
@@ -22,8 +23,7 @@ __all__: list[str] = []
 
 def bound(n: Expr) -> Index:
     """A fresh bound index over a size."""
-    letter = LETTERS.get(n.args[0], "j") if n.args and isinstance(n.args[0], str) else "j"
-    return fresh(Index(letter, n, 0))
+    return fresh(Index(letter_for(n), n, 0))
 
 
 def _dim_as_value(e: Equation) -> Value:
@@ -41,16 +41,61 @@ def _broadcast(e: Equation) -> Value:
 
 
 def _reshape(e: Equation) -> Value:
-    """Axes of size 1 appear or disappear; other reshapes merge or split axes."""
+    """Axes of size 1 appear or disappear, and neighbouring axes merge into one."""
     x = e.inputs[0]
     old, new = ([n for n in shape if not is_one(n)] for shape in (x.shape, e.shape))
-    if old != new:
-        raise NotYet("A reshape that merges or splits axes of symbolic size has no row.", hint="Sum or contract over the axes as they are.")
+    groups = _merged(old, new)
 
     def at(*i: Expr) -> Expr:
-        left = iter([j for n, j in zip(e.shape, i) if not is_one(n)])
+        merged = [j for n, j in zip(e.shape, i) if not is_one(n)]
+        left = iter([digit for j, group in zip(merged, groups) for digit in _digits(j, group)])
         return x.at(*(ZERO if is_one(n) else next(left) for n in x.shape))
     return Value(e.shape, at, x.kind)
+
+
+def _merged(old: list[Expr], new: list[Expr]) -> list[tuple[Expr, ...]]:
+    """For each new axis, the sizes of the old axes that it merges."""
+    groups, rest = [], list(old)
+    for n in new:
+        group: list[Expr] = []
+        while rest and not _same_size(group, n):
+            group.append(rest.pop(0))
+        groups.append(tuple(group))
+        if not _same_size(group, n):
+            break
+    if rest or len(groups) != len(new) or not all(_same_size(list(g), n) for g, n in zip(groups, new)):
+        raise NotYet("A reshape that splits an axis of symbolic size has no row.", hint="Give the array the shape that it needs from the start.")
+    return groups
+
+
+def _same_size(group: list[Expr], n: Expr) -> bool:
+    return bool(group) and sorted(part.key for part in _factors(mul(*group))) == sorted(part.key for part in _factors(n))
+
+
+def _factors(n: Expr) -> list[Expr]:
+    """The factors of a size, a whole power written out."""
+    parts = n.args[0] if isinstance(n, Mul) else (n,)
+    out = []
+    for part in parts:
+        out += [part.args[0]] * int(part.args[1]) if isinstance(part, Pow) else [part]
+    number = num(math.prod(int(part.value) for part in out if isinstance(part, Num)))
+    return [part for part in out if not isinstance(part, Num)] + ([] if number is ONE else [number])
+
+
+def _digits(j: Expr, group: tuple[Expr, ...]) -> list[Expr]:
+    return [j] if len(group) == 1 else [Digit(j, group, k) for k in range(len(group))]
+
+
+def summed(bound: tuple[Index, ...], body: Expr) -> Expr:
+    """Σ over the bound indices; a merged one comes apart into those that it was merged from."""
+    for b in bound:
+        uses = [part for part in walk(body) if isinstance(part, Digit) and part.args[0] is b]
+        if uses and len({use.args[1] for use in uses}) == 1:
+            apart = tuple(fresh(Index(letter_for(n), n, 0)) for n in uses[0].args[1])
+            freed = substitute(body, {Digit(b, uses[0].args[1], k): i for k, i in enumerate(apart)})
+            if b not in freed.free:
+                return summed(tuple(x for x in bound if x is not b) + apart, freed)
+    return Sum(bound, body)
 
 
 def _transpose(e: Equation) -> Value:
@@ -88,8 +133,8 @@ def _dot_general(e: Equation) -> Value:
         at_x = {**dict(zip(batch_x, i)), **dict(zip(free_x, i[n:])), **dict(zip(over_x, over))}
         at_y = {**dict(zip(batch_y, i)), **dict(zip(free_y, i[n + len(free_x):])), **dict(zip(over_y, over))}
         body = mul(x.at(*(at_x[a] for a in range(len(x.shape)))), y.at(*(at_y[a] for a in range(len(y.shape)))))
-        summed = tuple(b for b in over if isinstance(b, Index))
-        return Sum(summed, body) if summed else body
+        over_all = tuple(b for b in over if isinstance(b, Index))
+        return summed(over_all, body) if over_all else body
     return Value(e.shape, at, e.kind)
 
 
@@ -195,20 +240,20 @@ def _scatter(build: Callable[[Expr, Expr, Expr], Expr], *, adds: bool) -> Callab
             rows = [bound(n) for axis, n in enumerate(updates.shape) if axis not in g.update_window_dims]
             known: dict[Expr, Expr] = {}
             conditions = []
-            pairs = [(i[axis], _label(labels, rows, k)) for k, axis in enumerate(g.scatter_dims_to_operand_dims)]  # type: ignore[arg-type]
-            pairs += [(i[a], rows[b]) for a, b in zip(g.operand_batching_dims, g.scatter_indices_batching_dims)]
-            for target, label in pairs:
+            pairs = [(axis, _label(labels, rows, k)) for k, axis in enumerate(g.scatter_dims_to_operand_dims)]  # type: ignore[arg-type]
+            pairs += [(a, rows[b]) for a, b in zip(g.operand_batching_dims, g.scatter_indices_batching_dims)]
+            for axis, label in pairs:
                 if isinstance(label, Index) and label in rows and label not in known:
-                    known[label] = target
+                    known[label] = i[axis]
                 else:
-                    conditions.append((target, label))
+                    conditions.append((axis, label))
             left = [row for row in rows if row not in known and not is_one(row.size)]
             fixed = {**{row: ZERO for row in rows if is_one(row.size)}, **known}
             hit = ONE
-            for target, label in conditions:
-                hit = mul(hit, delta(target, _substituted(label, fixed)))
+            for axis, label in conditions:
+                hit = mul(hit, delta(i[axis], _substituted(label, fixed)))
                 if uses_label(label):
-                    _assume_in_range(e, _substituted(label, fixed), x.shape[g.scatter_dims_to_operand_dims[0]])
+                    _assume_in_range(e, _substituted(label, fixed), x.shape[axis])
             windows = iter([i[axis] for axis in wide])
             row_iter = iter(rows)
             where = [next(windows) if axis in g.update_window_dims else next(row_iter) for axis in range(len(updates.shape))]
@@ -263,11 +308,11 @@ _ROWS: tuple[tuple[str, str, Callable[[Equation], Any], Callable[..., Any], dict
     ("dim_as_value", "a size as a number", _dim_as_value, lambda x: x * x.shape[0], _M),
     ("iota", "the index itself", _iota, lambda x: x * jnp.arange(x.shape[1]), _M),
     ("broadcast_in_dim", "repeats along new axes", _broadcast, lambda x: x + jnp.sum(x, axis=1, keepdims=True), _M),
-    ("reshape", "axes of size 1 appear or disappear", _reshape, lambda x: x.reshape(x.shape[0], 1, x.shape[1]) * 2.0, _M),
+    ("reshape", "axes of size 1 appear or disappear, neighbours merge", _reshape, lambda x: x.reshape(-1) @ x.reshape(-1), _M),
     ("transpose", "exchanges axes", _transpose, lambda x: x.T, _M),
     ("squeeze", "drops axes of size 1", _squeeze, lambda x: jnp.squeeze(x[:, None], axis=1), _M),
     ("expand_dims", "adds axes of size 1", _expand_dims, lambda x: jnp.expand_dims(x, 1) * x[:, :, None], _M),
-    ("reduce_sum", "Σ over axes", _reduction(Sum), lambda x: jnp.sum(x, axis=0), _M),
+    ("reduce_sum", "Σ over axes", _reduction(summed), lambda x: jnp.sum(x, axis=0), _M),
     ("reduce_max", "the largest along axes", _reduction(lambda b, u: Extremum("max", b, u)), lambda x: jnp.max(x, axis=1), _M),
     ("reduce_min", "the smallest along axes", _reduction(lambda b, u: Extremum("min", b, u)), lambda x: jnp.min(x, axis=1), _M),
     ("dot_general", "Σ over contracted axes", _dot_general, lambda x, w: x @ w, {"x": "m d", "w": "d k"}),

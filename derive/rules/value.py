@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from derive.index import Expr, Index, Num, num
 
-__all__ = ["LETTERS", "Value", "index_letters", "indices_for", "scalar"]
+__all__ = ["LETTERS", "Value", "index_letters", "indices_for", "is_one", "letter_for", "scalar"]
 
-# The letter that an index over a size of this name is shown with, where the letter is free.
-LETTERS = {"m": "i", "n": "i", "N": "i", "M": "i", "batch": "i", "B": "i", "d": "a", "D": "a", "f": "a", "features": "a", "k": "c", "K": "c",
-           "C": "c", "c": "c", "classes": "c", "h": "r", "H": "r", "hidden": "r", "l": "j", "L": "j", "t": "t", "T": "t", "e": "v", "p": "q"}
+# The letters that indices over a size of this name are shown with, in order of preference.
+LETTERS = {"m": "ijl", "n": "ijl", "N": "ijl", "M": "ijl", "batch": "ijl", "B": "ijl", "d": "abq", "D": "abq", "f": "abq", "features": "abq",
+           "k": "cbg", "K": "cbg", "C": "cbg", "c": "cbg", "classes": "cbg", "h": "rsu", "H": "rsu", "hidden": "rsu", "l": "jst", "L": "jst",
+           "t": "tsu", "T": "tsu", "e": "vwu", "p": "qvw"}
 _POOL = "ijklabcrstuvnqgw"
 
 
@@ -39,12 +40,13 @@ def is_one(size: Expr) -> bool:
 
 def index_letters(size: Expr, taken: set[str]) -> str:
     """A letter for an index over this size that is not taken."""
-    first = LETTERS.get(size.args[0], "") if size.args and isinstance(size.args[0], str) else ""
-    if first and first not in taken:
-        return first
-    start = _POOL.find(first) + 1 if first else 0
-    ordered = _POOL[start:] + _POOL[:start]
-    return next((letter for letter in ordered if letter not in taken), first or "i")
+    preferred = LETTERS.get(size.args[0], "") if size.args and isinstance(size.args[0], str) else ""
+    return next((letter for letter in preferred + _POOL if letter not in taken), "i")
+
+
+def letter_for(size: Expr) -> str:
+    """The first choice of a letter for an index over this size."""
+    return index_letters(size, set())
 
 
 def indices_for(shape: Sequence[Expr], reserved: set[str]) -> tuple[tuple[Index, ...], tuple[Expr, ...]]:

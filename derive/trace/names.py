@@ -26,7 +26,7 @@ from jax.export import symbolic_shape
 from derive.derivation import Argument
 from derive.errors import BadInput, DeriveError, Never, NotYet, Place
 from derive.index import Expr, Num, size_names
-from derive.trace.shapes import place_of
+from derive.trace.shapes import call, place_of
 
 __all__ = ["SEPARATOR", "traced"]
 
@@ -104,7 +104,7 @@ class _Watcher:
         before = sys.gettrace()
         sys.settrace(self.enter)
         try:
-            return self.function(**values)
+            return call(self.function, values)
         finally:
             sys.settrace(before)
 

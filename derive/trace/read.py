@@ -15,7 +15,7 @@ from jax.extend.core import Literal
 
 from derive.derivation import Argument, Assumption, Definition, Source
 from derive.errors import BadInput, NotYet, Place
-from derive.index import At, Const, Delta, Expr, Index, Iverson, Num, array_names, num, size_names, walk
+from derive.index import At, Const, Delta, Digit, Expr, Index, Iverson, Num, array_names, num, size_names, walk
 from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.primitives import Equation
 from derive.rules.sizes import size
@@ -23,7 +23,7 @@ from derive.rules.value import Value, indices_for, is_one
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
 
-__all__ = ["Program", "read"]
+__all__ = ["Program", "reachable", "read"]
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,8 @@ class _Reader:
             return value
         indices, full = indices_for(value.shape, self.reserved)
         body = value.at(*full)
+        if any(isinstance(part, Digit) for part in walk(body)):
+            return value
         if _is_alias(body) or not array_names(body) or any(isinstance(part, Const) and part.args[0] != "pi" for part in walk(body)):
             return value
         return self.add(name, value, indices, body, int(line) if line else 0)
@@ -193,6 +195,8 @@ class _Reader:
         (value,) = outputs
         indices, full = indices_for(value.shape, self.reserved)
         body = value.at(*full)
+        if any(isinstance(part, Digit) for part in walk(body)):
+            raise NotYet("The value has an axis that was merged from several.", place=self.place, hint="Return it in its original shape.")
         last = self.definitions[-1] if self.definitions else None
         if last is None or body is not At(last.name, indices):
             name = self.source.name if self.source.name.isidentifier() and self.source.name not in self.taken else "out"
@@ -202,7 +206,7 @@ class _Reader:
                     self.add(name, value, indices, body, 0)
             else:
                 self.add(name, value, indices, body, 0)
-        return Program(self.source, _reachable(self.definitions), value.shape, tuple(self.assumptions.values()),
+        return Program(self.source, reachable(self.definitions), value.shape, tuple(self.assumptions.values()),
                        tuple(f"the literal {text} is read as {exact}" for text, exact in self.literals.items()))
 
 
@@ -217,7 +221,8 @@ def _needed(jaxpr: Any) -> set[Any]:
     return needed
 
 
-def _reachable(definitions: list[Definition]) -> tuple[Definition, ...]:
+def reachable(definitions: list[Definition]) -> tuple[Definition, ...]:
+    """The definitions that the last one depends on."""
     live, kept = {definitions[-1].name}, []
     for definition in reversed(definitions):
         if definition.name in live:

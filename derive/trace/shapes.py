@@ -12,7 +12,7 @@ from derive.derivation import Argument
 from derive.errors import BadInput, DeriveError, NotYet, Place
 from derive.rules.sizes import size
 
-__all__ = ["Shapes", "argument_shapes", "place_of"]
+__all__ = ["Shapes", "argument_shapes", "call", "place_of"]
 
 Shapes = Mapping[str, str] | Sequence[str] | None
 _KINDS = {"int": "int", "bool": "bool", "float": "float"}
@@ -23,6 +23,12 @@ def place_of(function: Callable[..., Any]) -> Place | None:
     """Where a function is defined."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     return None if code is None else Place(code.co_filename, code.co_firstlineno)
+
+
+def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+    """Call a function with arguments by name, positional-only ones in their place."""
+    first = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.POSITIONAL_ONLY and name in values]
+    return function(*(values[name] for name in first), **{name: value for name, value in values.items() if name not in first})
 
 
 def argument_shapes(function: Callable[..., Any], shapes: Shapes) -> tuple[Argument, ...]:

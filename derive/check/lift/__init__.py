@@ -1,7 +1,7 @@
 """Lifts handwritten NumPy code to index expressions that hold for all sizes.
 
 Layers (imports point only upward): sizes | session, registry | storage | arrays | elementwise | selection | access, reductions,
-products, shapes, create | loops, python, rewrite | patch | lifting.
+products, shapes, create | standins, loops, python, rewrite | patch | lifting.
 """
 
 from derive.check.lift import access, create, elementwise, products, reductions, shapes

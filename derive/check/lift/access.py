@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,7 +118,7 @@ def _last(value: Operand, at: Location) -> Expr:
 
 def _cast(storage: Storage, value: Operand) -> None:
     """Refuse a store that changes the value, as into an integer array."""
-    if storage.promotes:
+    if storage.cell:
         storage.kind = max(storage.kind, value.kind, key=_RANK.__getitem__)
     elif storage.kind == "int" and value.kind == "float":
         refuse("a float is stored into an integer array, where NumPy cuts off its decimals")
@@ -160,7 +161,7 @@ def _updates(a: SymbolicArray, selection: Selection, locate: Callable[[Location]
     if locate(value.storage.targets if isinstance(value, SymbolicArray) else ()) != origin.location:
         return False
     for amount in origin.added:
-        storage.write(selection.sizes, locate, lambda at, amount=amount: _last(amount, at), adds=True)
+        storage.write(selection.sizes, locate, functools.partial(_last, amount), adds=True)
     if not origin.added:
         storage.touch()
     return True
@@ -185,8 +186,8 @@ def _masked_store(a: SymbolicArray, mask: Operand, value: Operand) -> None:
 
 
 @row("update")
-def _update(name: str, a: SymbolicArray, other: Any) -> Any:
-    """a += v and its like, for the operation of that name."""
+def _update(name: str, a: Any, other: Any) -> Any:
+    """In place: a += v and its like, for the operation of that name."""
     given = operand(other)
     if isinstance(given, Masked):
         refuse("an array is updated by a[mask]")
@@ -194,7 +195,7 @@ def _update(name: str, a: SymbolicArray, other: Any) -> Any:
     kind = max(a.kind, given.kind, "float" if name == "divide" else "bool", key=_RANK.__getitem__)
     result = None if adds else call(name, a, given)
     kind = kind if result is None else result.kind
-    if a.storage.promotes:
+    if a.storage.cell:
         a.storage.kind = kind
     elif _RANK[kind] > _RANK[a.kind]:
         bad(f"NumPy refuses to change an array of kind {a.kind} in place by a {kind} (UFuncTypeError)", "make it a float array first")
@@ -245,7 +246,8 @@ def _take_along_axis(a: Any, indices: Any, axis: int) -> Any:
 
     def entry(at: Location) -> Expr:
         where = in_range(index.entry(at), source.sizes[axis])
-        return source.entry((*at[:axis], where, *at[axis + 1 :]))
+        found: Expr = source.entry((*at[:axis], where, *at[axis + 1 :]))
+        return found
 
     return make(sizes, source.kind, entry)
 
@@ -279,8 +281,8 @@ def _add_at(a: Any, key: Any, value: Any) -> None:
     location = _absolute(a, selection)(at)
     bound = tuple(index for index in at if isinstance(index, Index))
     conditions = [delta(b, e) for b, e, size in zip(a.storage.targets, location, a.storage.sizes) if size is not ONE]
-    body = mul(*conditions, _last(given, at))
-    amount = Sum(bound, body) if bound else body
+    body: Expr = mul(*conditions, _last(given, at))
+    amount: Expr = Sum(bound, body) if bound else body
     targets = a.storage.targets
     a.storage.write(a.storage.sizes, lambda at: at, lambda at: substitute(amount, dict(zip(targets, at))), adds=True)
 

@@ -16,12 +16,12 @@ from derive.check.lift.sizes import integer, is_size
 from derive.check.lift.storage import Location, Storage
 from derive.index import ONE, ZERO, Expr, Num, num
 
-__all__ = ["Operand", "Scalar", "SymbolicArray", "dim", "make", "operand", "shape_text", "size_of", "symbolic"]
+__all__ = ["Elements", "Operand", "Scalar", "SymbolicArray", "dim", "make", "operand", "shape_text", "size_of", "symbolic"]
 
 _METHODS = {
-    "sum", "mean", "max", "min", "dot", "transpose", "reshape", "astype", "copy", "std", "var", "ravel", "flatten", "squeeze", "clip",
-    "argmax", "argmin", "nonzero", "repeat", "take", "swapaxes", "trace", "diagonal", "prod", "cumsum", "any", "all", "round", "item", "fill",
-    "conj", "tolist", "sort", "argsort",
+    "sum", "mean", "max", "min", "dot", "transpose", "reshape", "astype", "copy", "std", "var", "ravel", "flatten",
+    "squeeze", "clip", "argmax", "argmin", "nonzero", "repeat", "take", "swapaxes", "trace", "diagonal", "prod", "cumsum",
+    "any", "all", "round", "item", "fill", "conj", "tolist", "sort", "argsort",
 }  # fmt: skip
 _OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "matmul": "matmul", "floordiv": "floor_divide",
@@ -36,6 +36,7 @@ class Operand:
 
     sizes: tuple[Expr, ...]
     kind: str
+    origin: Any = None
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
@@ -71,9 +72,9 @@ class Operand:
     def __getattr__(self, name: str) -> Any:
         if name in _METHODS:
             return functools.partial(call, name, self)
-        if name.startswith("__"):
-            raise AttributeError(name)
-        refuse(f".{name} of a symbolic array is not covered")
+        if not name.startswith("__"):
+            refuse(f".{name} of a symbolic array is not covered")
+        raise AttributeError(name)
 
     def __getitem__(self, key: Any) -> Any:
         return call("getitem", self, key)
@@ -103,6 +104,12 @@ class Operand:
 
     def __bool__(self) -> bool:
         return bool(call("truth", self))
+
+    def __copy__(self) -> Any:
+        return call("copy", self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return call("copy", self)
 
     def __len__(self) -> NoReturn:
         refuse("len() of a symbolic array was asked where only a number will do")
@@ -150,6 +157,10 @@ class Scalar(Operand):
     def __hash__(self) -> int:
         return hash(self.body)
 
+    @property  # type: ignore[misc]  # a class as a property is legal, and is how proxies answer isinstance
+    def __class__(self) -> type:  # what isinstance sees: user code asks for float and int
+        return {"float": np.float64, "int": int, "bool": np.bool_}[self.kind]
+
 
 class SymbolicArray(Operand):
     """A view of a `Storage`: `locate(s)` says where its entry s lies.  Writing through it writes to the storage.
@@ -160,7 +171,6 @@ class SymbolicArray(Operand):
 
     def __init__(self, storage: Storage, sizes: Sequence[Expr], locate: Callable[[Location], Location]) -> None:
         self.storage, self.sizes, self.locate = storage, tuple(sizes), locate
-        self.origin: Any = None
 
     @property
     def kind(self) -> str:  # type: ignore[override]  # a property where the base has a plain attribute
@@ -170,6 +180,10 @@ class SymbolicArray(Operand):
     def entry(self, at: Location) -> Expr:
         """The entry at these indices."""
         return self.storage.read(self.locate(tuple(ZERO if size is ONE else where for where, size in zip(at, self.sizes))))
+
+    @property  # type: ignore[misc]  # a class as a property is legal, and is how proxies answer isinstance
+    def __class__(self) -> type:  # what isinstance sees: user code asks for np.ndarray
+        return np.ndarray
 
     def view(self, sizes: Sequence[Expr], locate: Callable[[Location], Location]) -> SymbolicArray:
         """A view of this view: its entry s is our entry locate(s)."""
@@ -188,6 +202,26 @@ def _update(name: str) -> Callable[[Any, Any], Any]:
 
 for _short, _long in _OPERATORS.items():
     setattr(SymbolicArray, f"__i{_short}__", _update(_long))
+
+
+class Elements:
+    """Something with a symbolic number of elements that is no array: a range, a zip, an enumerate."""
+
+    size: Expr
+
+    def element(self, index: Expr) -> Any:
+        """Its element at that index."""
+        raise NotImplementedError
+
+    def lift_operand(self) -> Any:
+        """The same as an array; refuses where it is none."""
+        refuse("a symbolic number of tuples was met where an array belongs")
+
+    def __iter__(self) -> Iterator[Any]:
+        refuse("iteration over a symbolic number of elements")
+
+    def __len__(self) -> int:
+        refuse("len() was asked where only a number will do")
 
 
 def make(sizes: Sequence[Expr], kind: str, entry: Callable[[Location], Expr]) -> Any:
@@ -240,9 +274,9 @@ def size_of(value: Any) -> Expr:
     """A size that the user gave: an int, or an expression in sizes."""
     if isinstance(value, Scalar) and value.kind == "int" and is_size(value.entry(())):
         return integer(value.entry(()))
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        return num(int(value))
-    refuse("a size is needed, and this depends on data or is no whole number")
+    if isinstance(value, (bool, Operand)) or not isinstance(value, (int, np.integer)):
+        refuse("a size is needed, and this depends on data or is no whole number")
+    return num(int(value))
 
 
 def shape_text(sizes: Sequence[Expr]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.arrays import Operand, Scalar, SymbolicArray, make, operand, size_of, symbolic
+from derive.check.lift.arrays import Elements, Operand, Scalar, SymbolicArray, make, operand, size_of, symbolic
 from derive.check.lift.registry import call, row
 from derive.check.lift.session import refuse
 from derive.check.lift.sizes import integer
@@ -17,7 +17,7 @@ from derive.index import ONE, ZERO, Expr, Iverson, add, delta, num, sub
 __all__ = ["SymbolicRange"]
 
 
-class SymbolicRange:
+class SymbolicRange(Elements):
     """range(start, stop) whose length is symbolic."""
 
     def __init__(self, start: Expr, stop: Expr) -> None:
@@ -25,16 +25,12 @@ class SymbolicRange:
 
     def lift_operand(self) -> Operand:
         """The same numbers as an array."""
-        return make([self.size], "int", lambda at: integer(add(at[0], self.start)))
+        found: Operand = make([self.size], "int", lambda at: integer(add(at[0], self.start)))
+        return found
 
     def element(self, index: Expr) -> Any:
         """Its element at that index."""
         return Scalar(integer(add(index, self.start)), "int")
-
-    def __iter__(self) -> Any:
-        refuse("loop over a range whose length is symbolic")
-
-    __len__ = __getitem__ = __iter__
 
 
 @row("kind")
@@ -49,9 +45,9 @@ def _kind(dtype: Any, default: str = "float") -> str:
         return "float"
     if found.kind == "b":
         return "bool"
-    if found.kind == "i" and found.itemsize >= 4:
-        return "int"
-    refuse(f"arrays of dtype {found} are not covered: they wrap around or hold something else than real numbers")
+    if found.kind != "i" or found.itemsize < 4:
+        refuse(f"arrays of dtype {found} are not covered: they wrap around or hold something else than real numbers")
+    return "int"
 
 
 def _shape(shape: Any) -> list[Expr]:
@@ -145,7 +141,7 @@ def _list(values: Sequence[Any]) -> Any:
 
     def entry(at: Location) -> Expr:
         parts = [one.entry(at[1:]) for one in operands]
-        result = parts[-1]
+        result: Expr = parts[-1]
         for position, part in reversed(list(enumerate(parts[:-1]))):
             result = choose(delta(at[0], num(position)), part, result)
         return result
@@ -219,7 +215,8 @@ def _ndim(a: Any) -> int:
 
 @row("shape")
 def _shape_of(a: Any) -> tuple[Any, ...]:
-    return operand(a).shape
+    shape: tuple[Any, ...] = operand(a).shape
+    return shape
 
 
 @row("size")
@@ -233,3 +230,8 @@ def _item(a: Any) -> Any:
     if any(size is not ONE for size in source.sizes):
         refuse(".item() of an array with several entries")
     return Scalar(source.entry((ZERO,) * len(source.sizes)), source.kind)
+
+
+@row("isscalar")
+def _isscalar(a: Any) -> bool:
+    return not operand(a).sizes

@@ -82,7 +82,11 @@ def _masked(masked: Sequence[Masked], kind: str, function: Callable[..., Expr], 
                 refuse("arithmetic between selections by two different masks")
         elif one.sizes:
             refuse("arithmetic between a[mask] and an array")
-    return Masked(first.full, kind, lambda at: function(*(one.entry(at if isinstance(one, Masked) else ()) for one in operands)), first.mask)
+
+    def entry(at: Location) -> Expr:
+        return function(*(one.entry(at if isinstance(one, Masked) else ()) for one in operands))
+
+    return Masked(first.full, kind, entry, first.mask)
 
 
 def _widest(operands: Sequence[Operand]) -> str:
@@ -117,6 +121,8 @@ def _bool(operands: list[Operand]) -> str:
 
 def _no_bool(operands: list[Operand]) -> str:
     kind = _widest(operands)
+    if kind == "bool" and not any(one.sizes for one in operands):
+        refuse("arithmetic with truth values alone: Python and NumPy differ")
     if kind == "bool":
         bad("NumPy does not subtract or negate boolean arrays", "use ~, or make it a number first")
     return kind
@@ -163,19 +169,23 @@ def _add(u: Any, v: Any, out: Any = None, **kwargs: Any) -> Any:
     if kwargs:
         refuse(f"add with {', '.join(kwargs)} is not covered")
     kind = _widest(operands)
+    if kind == "bool" and not any(one.sizes for one in operands):
+        refuse("arithmetic with truth values alone: Python and NumPy differ")
     return _finish(elementwise(kind, _either if kind == "bool" else add, *operands), out)
 
 
 @row("power", "float_power", "pow")
 def _power(base: Any, exponent: Any, out: Any = None) -> Any:
     u, v = operand(base), operand(exponent)
-    if u.sizes == () and u.entry(()) is Const("e"):
+    number = None if isinstance(u, Masked) or u.sizes else u.entry(())
+    if number is Const("e"):
         return _finish(call("exp", v), out)
-    if v.sizes != () or not isinstance(v.entry(()), Num):
+    raised = None if isinstance(v, Masked) or v.sizes else v.entry(())
+    if not isinstance(raised, Num):
         refuse("a power whose exponent is not a constant number is not covered")
-    value = v.entry(()).value
-    whole = value.denominator == 1
-    kind = "float" if "float" in (u.kind, v.kind) or not whole or (value < 0 and is_size(u.entry(()) if not u.sizes else ZERO)) else "int"
+    value = raised.value
+    size = number is not None and is_size(number)
+    kind = "float" if "float" in (u.kind, v.kind) or value.denominator > 1 or (value < 0 and size) else "int"
     if kind == "int" and value < 0:
         bad("integers to negative integer powers are not allowed", "make the array a float array first")
     return _finish(elementwise(kind, lambda entry: power(entry, value) if value else ONE, u), out)
@@ -187,11 +197,9 @@ def _truth_of_sizes(name: str, u: Expr, v: Expr) -> bool | None:
         return None
     wanted = {"less": {-1}, "less_equal": {-1, 0}, "greater": {1}, "greater_equal": {0, 1}, "equal": {0}, "not_equal": {-1, 1}}[name]
     possible = signs(sub(u, v))
-    if possible <= wanted:
-        return True
-    if not possible & wanted:
-        return False
-    refuse(f"the comparison of sizes {shape_text([u])} and {shape_text([v])} has no answer for all sizes")
+    if possible & wanted and not possible <= wanted:
+        refuse(f"the comparison of sizes {shape_text([u])} and {shape_text([v])} has no answer for all sizes")
+    return possible <= wanted
 
 
 def _compare(name: str, function: Callable[[Expr, Expr], Expr]) -> None:

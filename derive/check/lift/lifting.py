@@ -21,7 +21,10 @@ from derive.index import ONE, At, Expr, Index
 __all__ = ["Lifted", "LiftedArray", "lift"]
 
 # What Python and NumPy raise when code meets a value that it was not written for.
-_RAISED = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError, Warning)
+_RAISED = (
+    ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError, StopIteration, TypeError,
+    ValueError, Warning,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ def _run(session: Session, function: FunctionType, values: Mapping[str, Any]) ->
     patched = Patcher(session).function(function)
     try:
         with np.errstate(all="ignore"):
-            return _output(patched(**values))
+            outputs = _output(patched(**values))
+        if session.failure is not None:
+            raise session.failure
+        return outputs
     except DeriveError:
         raise
     except _RAISED as error:

@@ -8,45 +8,24 @@ Legend: i is the loop's index, g the guard of a way through the branches, b the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from derive.check.lift.arrays import Operand, Scalar, SymbolicArray, operand, shape_text
+from derive.check.lift.arrays import Elements, Operand, Scalar, SymbolicArray, operand, shape_text
+from derive.check.lift.registry import call
 from derive.check.lift.session import current, new_index, refuse
+from derive.check.lift.standins import Cell, Poison
 from derive.check.lift.storage import Location, Storage, choose, guarded, negation, solve
-from derive.index import Expr, Index, Num, Sum, add, mul, substitute
+from derive.index import ONE, Expr, Index, Num, Sum, add, substitute
 
-__all__ = ["Loop", "Poison", "iterate"]
+__all__ = ["Loop", "Poison", "iterate", "plus", "symbolic_length"]
 
 _MOST_WAYS = 64
 _Record = list[tuple[str, Location, Expr]]
-
-
-class Poison:
-    """The value of a name that only some iterations give; every use is refused."""
-
-    def __init__(self, name: str) -> None:
-        object.__setattr__(self, "poisoned", name)
-
-    def lift_operand(self) -> Any:
-        """Refuse."""
-        refuse(f"'{object.__getattribute__(self, 'poisoned')}' keeps a value from one iteration of a symbolic loop to another place")
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__array"):
-            raise AttributeError(name)
-        return self.lift_operand()
-
-    def _use(self, *args: Any) -> Any:
-        return self.lift_operand()
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __matmul__ = _use
-    __neg__ = __getitem__ = __setitem__ = __call__ = __iter__ = __len__ = __bool__ = __float__ = __int__ = __index__ = _use
-    __lt__ = __le__ = __gt__ = __ge__ = __rmatmul__ = __abs__ = __contains__ = _use
 
 
 @dataclass
@@ -69,7 +48,7 @@ class Loop:
     before: dict[Storage, Expr] = field(default_factory=dict)
     records: dict[Storage, _Record] = field(default_factory=dict)
     ways: list[_Way] = field(default_factory=list)
-    cells: dict[str, tuple[Any, SymbolicArray]] = field(default_factory=dict)
+    cells: list[Any] = field(default_factory=list)
     names: dict[str, Any] = field(default_factory=dict)
     holders: list[tuple[Any, Any]] = field(default_factory=list)
 
@@ -80,19 +59,19 @@ class Loop:
 
     def decide(self, condition: Expr) -> bool:
         """Which way to go at a branch: the way of this run."""
-        outer = [pair for loop in current().loops[:-1] for pair in loop.decisions[: loop.position]]
+        outer: list[tuple[Expr, bool]] = [pair for loop in current().loops[:-1] for pair in loop.decisions[: loop.position]]
         for known, outcome in [*outer, *self.decisions[: self.position]]:
             if known is condition:
                 return outcome
             if negation(known) is condition:
-                return not outcome
+                return not bool(outcome)
         if self.position == len(self.decisions):
             self.decisions.append((condition, True))
-        known, outcome = self.decisions[self.position]
+        known, chosen = self.decisions[self.position]
         if known is not condition:
             refuse("the loop takes other branches when it is run again")
         self.position += 1
-        return outcome
+        return chosen
 
     def start_way(self) -> None:
         """Make ready for one way through the branches."""
@@ -102,7 +81,9 @@ class Loop:
         """Put everything back and say whether there is another way."""
         if self.position != len(self.decisions):
             refuse("the loop takes other branches when it is run again")
-        guard = mul(*(condition if outcome else negation(condition) for condition, outcome in self.decisions))
+        guard: Expr = ONE
+        for condition, outcome in reversed(self.decisions):
+            guard = guarded(condition if outcome else negation(condition), guard)
         self.ways.append(_Way(guard, {storage: storage.body for storage in self.records}, self.records))
         if len(self.ways) > _MOST_WAYS:
             refuse("too many ways through the branches of a loop")
@@ -141,8 +122,8 @@ class Loop:
         return None
 
     def _accumulate(self, storage: Storage, locations: list[Location]) -> None:
-        amounts = [guarded(way.guard, add(*(amount for _, _, amount in way.records[storage]))) for way in self.ways if storage in way.records]
-        amount = add(*amounts)
+        ways = [way for way in self.ways if storage in way.records]
+        amount = add(*(guarded(way.guard, add(*(part for _, _, part in way.records[storage]))) for way in ways))
         row = self._axis(storage, locations)
         if row is not None:
             found, condition = row
@@ -165,37 +146,46 @@ class Loop:
         storage.body = choose(condition, substitute(body, found), old)
         storage.touch()
 
-    def begin(self, local: Mapping[str, Any], outer: Mapping[str, Any], plain: frozenset[str], added: frozenset[str]) -> tuple[Any, ...]:
+    def begin(
+        self, scope: str, local: Mapping[str, Any], outer: Mapping[str, Any],
+        plain: Sequence[str], added: Sequence[str], summed: Sequence[str]
+    ) -> tuple[Any, ...]:
         """The values that the assigned names have when a way starts: cells for what is added to, poison for the rest.
 
         Args:
+            scope: tells the names of this function from those of others.
             local: the user's local variables.
             outer: the global ones.
             plain: names that the body assigns.
             added: names that the body changes by += and −= alone.
+            summed: names that the body changes by n = n + e alone, which makes a new array each time.
         """
         if not self.ways:
-            self.holders = [(value, _contents(value)) for value in (*local.values(), *(value for name, value in outer.items() if name[:2] != "__"))]
-            for name in sorted(added):
-                self.names[name] = self._cell(name, local.get(name, Poison(name)))
+            seen = [*local.values(), *(value for name, value in outer.items() if not name.startswith("__"))]
+            self.holders = [(value, _contents(value)) for value in seen]
+            for name in (*added, *summed):
+                self.names[name] = self._cell(scope + name, local.get(name, Poison(name)), copies=name in summed)
         for name in plain:
             self.names[name] = Poison(name)
-        return tuple(self.names[name] for name in sorted(plain | added))
+        return tuple(self.names[name] for name in sorted([*plain, *added, *summed]))
 
-    def _cell(self, name: str, value: Any) -> Any:
-        if isinstance(value, SymbolicArray) or not isinstance(value, (bool, int, float, np.number, Scalar)):
+    def _cell(self, key: str, value: Any, copies: bool) -> Any:
+        """What stands for a name that is added to: an array itself, or new memory where Python makes a new value each time."""
+        array = isinstance(value, SymbolicArray)
+        known = isinstance(value, Cell) or (array and value.storage.cell == key)
+        if known or (array and not copies) or not isinstance(value, (bool, int, float, np.number, Operand)):
             return value
         start = operand(value)
         loops = current().loops
         loops.pop()
-        storage = Storage((), start.kind, lambda at: start.entry(()))
+        storage = Storage(start.sizes, start.kind, start.entry)
         loops.append(self)
-        storage.promotes = True
-        cell = SymbolicArray(storage, (), lambda at: at)
-        self.cells[name] = (value, cell)
+        storage.cell = key
+        cell = SymbolicArray(storage, start.sizes, lambda at: at) if start.sizes else Cell(storage)
+        self.cells.append(cell)
         return cell
 
-    def end(self, local: Mapping[str, Any], added: frozenset[str]) -> None:
+    def end(self, local: Mapping[str, Any], added: Sequence[str]) -> None:
         """Check that a way left nothing behind that is not a storage."""
         for name in added:
             if local.get(name) is not self.names[name]:
@@ -204,31 +194,53 @@ class Loop:
             if _contents(value) != contents:
                 refuse("a list or a dict is changed in a symbolic loop")
 
-    def after(self, plain: frozenset[str], added: frozenset[str]) -> tuple[Any, ...]:
+    def after(self, plain: Sequence[str], added: Sequence[str], summed: Sequence[str]) -> tuple[Any, ...]:
         """The values that the assigned names have after the loop."""
         values: dict[str, Any] = {name: Poison(name) for name in plain}
-        for name in added:
-            values[name] = Scalar(self.cells[name][1].storage.read(()), self.cells[name][1].kind) if name in self.cells else self.names[name]
-        return tuple(values[name] for name in sorted(plain | added))
+        for name in (*added, *summed):
+            value = values[name] = self.names[name]
+            if any(value is cell for cell in self.cells):
+                value.storage.cell = ""
+                values[name] = Scalar(value.entry(()), value.kind) if isinstance(value, Cell) else value
+        return tuple(values[name] for name in sorted([*plain, *added, *summed]))
 
 
 def _contents(value: Any, depth: int = 3) -> Any:
     """What a container holds, by identity; refuses objects that could hide a change."""
+    if isinstance(value, (Operand, Elements, ModuleType, FunctionType, type, Loop, Poison)):
+        return None
     if isinstance(value, (list, tuple, set, dict)) and depth:
         parts = [*value.keys(), *value.values()] if isinstance(value, dict) else list(value)
         return tuple((id(part), _contents(part, depth - 1)) for part in parts)
     if isinstance(value, np.ndarray):
         return value.tobytes()
-    if isinstance(value, (Operand, ModuleType, FunctionType, type, Loop, Poison)) or not hasattr(value, "__dict__"):
-        return None
-    return _contents(vars(value), depth)
+    return _contents(vars(value), depth) if hasattr(value, "__dict__") else None
+
+
+def plus(key: str, value: Any, amount: Any, adds: bool, changes: bool) -> Any:
+    """Change the value of a name: `n += e` (or −=), or `n = n + e` (or n − e).
+
+    Args:
+        key: the name; a symbolic loop has put memory in its place where the loop adds to it.
+        adds: + rather than −.
+        changes: the first form, which changes an array in place.
+    """
+    if isinstance(value, (SymbolicArray, Cell)) and value.storage.cell == key:
+        return call("update", "add" if adds else "subtract", value, amount)
+    if changes:
+        if adds:
+            value += amount
+        else:
+            value -= amount
+        return value
+    return value + amount if adds else value - amount
 
 
 def symbolic_length(iterable: Any) -> Expr | None:
     """How many elements it has, where that is symbolic."""
     if isinstance(iterable, Operand):
         return iterable.sizes[0] if iterable.sizes and not isinstance(iterable.sizes[0], Num) else None
-    return iterable.size if hasattr(iterable, "element") else None
+    return iterable.size if isinstance(iterable, Elements) else None
 
 
 def iterate(iterable: Any, leaves: bool) -> Iterator[Any]:
@@ -251,7 +263,7 @@ def iterate(iterable: Any, leaves: bool) -> Iterator[Any]:
     loop.start_way()
     while True:
         loop.start_way()
-        yield loop, iterable.element(index) if hasattr(iterable, "element") else iterable[Scalar(index, "int")]
+        yield loop, iterable.element(index) if isinstance(iterable, Elements) else iterable[Scalar(index, "int")]
         if loops[-1] is not loop:
             refuse("a symbolic loop was left in the middle")
         if not loop.end_way():

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.loops import iterate
+from derive.check.lift.loops import iterate, plus
 from derive.check.lift.python import BUILTINS, numpy_attribute, replacement
-from derive.check.lift.rewrite import ITERATE, rewritten
-from derive.check.lift.session import Session
+from derive.check.lift.rewrite import ITERATE, PLUS, rewritten
+from derive.check.lift.session import Session, refuse
 
 __all__ = ["Patcher"]
 
@@ -31,6 +31,8 @@ class _Module(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if self._real is np:
+            if name == "random":
+                refuse("random numbers")
             if name == "linalg":
                 return _Module(self._patcher, np.linalg, "linalg.")
             return numpy_attribute(np, name)
@@ -95,7 +97,7 @@ class Patcher:
         self.globals[id(real)] = names
         names.update({name: value if name.startswith("__") else self.patch(value) for name, value in list(real.items())})
         names["__builtins__"] = {**BUILTINS, "__import__": self._import}
-        names[ITERATE] = iterate
+        names[ITERATE], names[PLUS] = iterate, plus
         return names
 
     def _import(self, name: str, outer: Mapping[str, Any] | None = None, local: Any = None, fromlist: Any = (), level: int = 0) -> Any:

@@ -29,7 +29,10 @@ def _letter_sizes(inputs: Sequence[str], operands: Sequence[Operand], broadcasts
                 sizes[letter] = size
             elif not same(known, size) and not (size is ONE and letter in broadcasts):
                 shapes = " and ".join(shape_text(other.sizes) for other in operands)
-                bad(f"shapes {shapes} do not fit together", f"the axes {shape_text([known, size])} differ: right only when they happen to be equal")
+                bad(
+                    f"shapes {shapes} do not fit together",
+                    f"the axes {shape_text([known, size])} differ: right only when they happen to be equal",
+                )
     return sizes
 
 

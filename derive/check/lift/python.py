@@ -1,4 +1,4 @@
-"""What Python's own functions mean on symbolic values: len, range, float, int, max, sum, enumerate, zip …"""
+"""What Python's own functions mean on symbolic values: len, range, float, int, max, sum, enumerate, zip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.arrays import Operand, Scalar, operand, size_of, symbolic
+from derive.check.lift.arrays import Elements, Operand, Scalar, operand, size_of, symbolic
 from derive.check.lift.create import SymbolicRange
 from derive.check.lift.loops import symbolic_length
 from derive.check.lift.registry import call
@@ -31,7 +31,7 @@ class _TypeMeta(type):
         return isinstance(value, cls.real_type) or (isinstance(value, Scalar) and value.kind == kind)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and (symbolic(args[0]) or hasattr(args[0], "element")):
+        if len(args) == 1 and (symbolic(args[0]) or isinstance(args[0], Elements)):
             return cls.convert(args[0])
         return cls.real_type(*args, **kwargs)
 
@@ -58,7 +58,7 @@ def _list(value: Any) -> Any:
 def _len(value: Any) -> Any:
     if isinstance(value, Operand):
         return value.shape[0]
-    return operand(Scalar(value.size, "int")) if hasattr(value, "element") else len(value)
+    return operand(Scalar(value.size, "int")) if isinstance(value, Elements) else len(value)
 
 
 def _range(*bounds: Any) -> Any:
@@ -74,7 +74,7 @@ def _range(*bounds: Any) -> Any:
     return SymbolicRange(start, stop)
 
 
-class _Together:
+class _Together(Elements):
     """zip or enumerate over something symbolic: element i is a tuple."""
 
     def __init__(self, parts: list[Any], size: Expr) -> None:
@@ -83,10 +83,7 @@ class _Together:
     def element(self, index: Expr) -> Any:
         """The tuple at that index."""
         where = Scalar(index, "int")
-        return tuple(part.element(index) if hasattr(part, "element") else part[where] for part in self.parts)
-
-    def __iter__(self) -> Any:
-        refuse("iteration over a symbolic number of elements")
+        return tuple(part.element(index) if isinstance(part, Elements) else part[where] for part in self.parts)
 
 
 def _zip(*parts: Any, **kwargs: Any) -> Any:
@@ -142,8 +139,8 @@ def _dispatch(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
     """Our row where an argument is symbolic, the real function otherwise."""
 
     def apply(*args: Any, **kwargs: Any) -> Any:
-        exact = name in _EXACT and len(args) == 1 and isinstance(args[0], (int, float)) and args[0] > 0
-        touched = any(symbolic(value) or hasattr(value, "element") for value in (*args, *kwargs.values()))
+        exact = name in _EXACT and len(args) == 1 and not symbolic(args[0]) and isinstance(args[0], (int, float)) and args[0] > 0
+        touched = any(symbolic(value) or isinstance(value, Elements) for value in (*args, *kwargs.values()))
         if exact or touched or name in _FRESH:
             return call(name, *args, **kwargs)
         return real(*args, **{key: getattr(value, "real_type", value) for key, value in kwargs.items()})
@@ -192,9 +189,9 @@ def replacement(value: Any) -> Any:
         return _dispatch(own, value) if isinstance(own, str) else own
     if isinstance(value, np.ufunc):
         return _Ufunc(value)
-    if callable(value) and getattr(np, getattr(value, "__name__", ""), None) is value and not isinstance(value, type):
-        return _dispatch(value.__name__, value)
-    return None
+    name = getattr(value, "__name__", "")
+    found = vars(np).get(name) if isinstance(name, str) else None
+    return _dispatch(name, found) if callable(found) and found is value and not isinstance(found, type) else None
 
 
 BUILTINS = {name: replacement(value) or value for name, value in vars(builtins).items()} | {"xrange": _range}

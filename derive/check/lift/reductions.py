@@ -10,8 +10,8 @@ from derive.check.lift.arrays import Operand, make, operand
 from derive.check.lift.elementwise import Masked
 from derive.check.lift.registry import call, row
 from derive.check.lift.session import bad, new_index, refuse
-from derive.check.lift.storage import Location
-from derive.index import ONE, ZERO, Expr, Extremum, Index, Sum, mul
+from derive.check.lift.storage import Location, guarded
+from derive.index import ONE, ZERO, Expr, Extremum, Index, Sum
 
 __all__: list[str] = []
 
@@ -63,7 +63,7 @@ def _declare(names: str, kind: Callable[[str], str], bind: Callable[[tuple[Index
 def _masked_sum(names: str, a: Masked, axis: Any) -> Any:
     if not names.startswith("sum") or axis is not None or len(a.mask.sizes) != len(a.full):
         refuse("of a[mask] only the sum over everything is covered")
-    whole = make(a.full, "int" if a.kind == "bool" else a.kind, lambda at: mul(a.mask.entry(at), a.entry(at)))
+    whole = make(a.full, "int" if a.kind == "bool" else a.kind, lambda at: guarded(a.mask.entry(at), a.entry(at)))
     return call("sum", whole)
 
 

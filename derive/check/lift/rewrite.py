@@ -2,15 +2,17 @@
 
     for T in ITER: BODY
 
-becomes, with L a name of its own for each loop,
+becomes, with L and V names of their own for each loop,
 
     L = None
     for L, V in iterate(ITER, leaves):
-        if L is not None: (names) = L.begin(locals(), globals(), plain, added)
+        if L is not None: (names) = L.begin(scope, locals(), globals(), plain, added, summed)
         T = V
         for once in (None,): BODY
-        if L is not None: L.end(locals(), added)
-    if L is not None: (names) = L.after(plain, added)
+        if L is not None: L.end(locals(), added + summed)
+    if L is not None: (names) = L.after(plain, added, summed)
+
+and `n += e`, `n = n + e` in a loop become `n = plus(…)`, so that a loop knows which name is added to.
 """
 
 from __future__ import annotations
@@ -18,12 +20,13 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import warnings
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 
-__all__ = ["ITERATE", "rewritten"]
+__all__ = ["ITERATE", "PLUS", "rewritten"]
 
-ITERATE = "__derive_iterate"
+ITERATE, PLUS = "__derive_iterate", "__derive_plus"
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.ClassDef)
 
 
@@ -53,13 +56,32 @@ def _leaves(body: list[ast.stmt]) -> bool:
     return False
 
 
-def _names(loop: ast.For) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that the body assigns, and those that it changes by += and −= alone."""
+def _sum(node: ast.AST) -> tuple[ast.Name, ast.expr, bool] | None:
+    """(n, e, whether added) where the statement is `n = n + e`, `n = e + n` or `n = n - e`."""
+    if not isinstance(node, ast.Assign) or len(node.targets) != 1 or not isinstance(node.value, ast.BinOp):
+        return None
+    target, left, right, op = node.targets[0], node.value.left, node.value.right, node.value.op
+    if not isinstance(target, ast.Name) or not isinstance(op, (ast.Add, ast.Sub)):
+        return None
+    if isinstance(left, ast.Name) and left.id == target.id:
+        return target, right, isinstance(op, ast.Add)
+    if isinstance(right, ast.Name) and right.id == target.id and isinstance(op, ast.Add):
+        return target, left, True
+    return None
+
+
+def _names(loop: ast.For) -> tuple[list[str], list[str], list[str]]:
+    """The names that the body assigns, those that it changes by += and −= alone, and those by `n = n + e` alone."""
     plain: set[str] = set()
     added: set[str] = set()
+    summed: set[str] = set()
     augmented: set[int] = set()
     for node in _inside([*loop.body, ast.Expr(value=loop.target)]):
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and isinstance(node.op, (ast.Add, ast.Sub)):
+        pair = _sum(node)
+        if pair is not None:
+            summed.add(pair[0].id)
+            augmented.add(id(pair[0]))
+        elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and isinstance(node.op, (ast.Add, ast.Sub)):
             added.add(node.target.id)
             augmented.add(id(node.target))
         elif isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
@@ -68,28 +90,54 @@ def _names(loop: ast.For) -> tuple[frozenset[str], frozenset[str]]:
             plain.add(node.name)
         elif isinstance(node, ast.alias):
             plain.add((node.asname or node.name).split(".")[0])
-    plain = {name for name in plain if not name.startswith("__derive")}
-    return frozenset(plain), frozenset(added - plain)
+    plain |= added & summed
+    return sorted(plain), sorted(added - plain), sorted(summed - plain)
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Innermost loops first."""
+    """Outer loops first, so that what they assign is told from the source as it was written."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, scope: str) -> None:
+        self.scope, self.count, self.depth = scope, 0, 0
+
+    def _plus(self, name: str, amount: ast.expr, adds: bool, changes: bool, at: ast.stmt) -> ast.Assign:
+        call = ast.parse(f"{name} = {PLUS}({self.scope + name!r}, {name}, None, {adds}, {changes})").body[0]
+        assert isinstance(call, ast.Assign) and isinstance(call.value, ast.Call)
+        for part in ast.walk(call):
+            ast.copy_location(part, at)
+        call.value.args[2] = amount
+        return call
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+        """`n = n + e` in a loop becomes n = plus(n, e, …)."""
+        self.generic_visit(node)
+        pair = _sum(node)
+        return self._plus(pair[0].id, pair[1], pair[2], False, node) if pair is not None and self.depth else node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+        """`n += e` in a loop becomes n = plus(n, e, …)."""
+        self.generic_visit(node)
+        if not self.depth or not isinstance(node.target, ast.Name) or not isinstance(node.op, (ast.Add, ast.Sub)):
+            return node
+        return self._plus(node.target.id, node.value, isinstance(node.op, ast.Add), True, node)
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         """Rewrite one loop."""
-        plain, added = _names(node)
+        plain, added, summed = _names(node)
         leaves = _leaves(node.body)
         self.count += 1
         loop, value = f"__derive_loop{self.count}", f"__derive_value{self.count}"
+        self.depth += 1
         self.generic_visit(node)
-        names = ", ".join(sorted(plain | added)) + ("," if len(plain | added) == 1 else "")
-        sets = f"{sorted(plain)!r}, {sorted(added)!r}"
+        self.depth -= 1
+        everything = sorted([*plain, *added, *summed])
+        names = ", ".join(everything) + ("," if len(everything) == 1 else "")
+        sets = f"{plain!r}, {added!r}, {summed!r}"
         source = f"for {loop}, {value} in {ITERATE}(None, {leaves}):\n"
-        source += f"    if {loop} is not None:\n        ({names}) = {loop}.begin(locals(), globals(), {sets})\n    pass\n"
-        source += "" if leaves else f"    for __derive_once in (None,):\n        pass\n    if {loop} is not None:\n        {loop}.end(locals(), {sorted(added)!r})\n"
+        source += f"    if {loop} is not None:\n        ({names}) = {loop}.begin({self.scope!r}, locals(), globals(), {sets})\n    pass\n"
+        if not leaves:
+            source += "    for __derive_once in (None,):\n        pass\n"
+            source += f"    if {loop} is not None:\n        {loop}.end(locals(), {[*added, *summed]!r})\n"
         template = ast.parse(f"{loop} = None\n{source}if {loop} is not None:\n    ({names}) = {loop}.after({sets})\n").body
         for part in ast.walk(ast.Module(body=template, type_ignores=[])):
             ast.copy_location(part, node)
@@ -124,7 +172,9 @@ def rewritten(function: FunctionType) -> CodeType:
     original = function.__code__
     try:
         lines, start = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, SyntaxError, TypeError):
         return original
     nodes = list(ast.walk(tree))
@@ -139,7 +189,9 @@ def rewritten(function: FunctionType) -> CodeType:
     factory = ast.parse(f"def __derive_factory({free}): pass")
     body = factory.body[0]
     assert isinstance(body, ast.FunctionDef)
-    body.body = [_Rewriter().visit(definition)]
+    body.body = [_Rewriter(f"{original.co_filename}:{start}:").visit(definition)]
     ast.fix_missing_locations(factory)
-    found = _code(compile(factory, original.co_filename, "exec"), original.co_name, definition.lineno)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the user's own file was compiled, and warned about, before
+        found = _code(compile(factory, original.co_filename, "exec"), original.co_name, definition.lineno)
     return found or original

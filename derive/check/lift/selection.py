@@ -94,7 +94,7 @@ def _text(u: Expr) -> str:
 def _bound(value: Any, size: Expr, default: Expr) -> Expr:
     if value is None:
         return default
-    given = operand(value).entry(())
+    given: Expr = operand(value).entry(())
     if isinstance(given, Num) and given.value < 0:
         return integer(add(size, given))
     return given
@@ -124,7 +124,7 @@ def _expand(key: Any, rank: int) -> list[Any]:
 
 
 def _index(item: Any, axis: int, size: Expr) -> _Part:
-    if isinstance(item, (bool, np.bool_)) or isinstance(item, MaskIndex):
+    if isinstance(item, (bool, np.bool_, MaskIndex)):
         refuse("a mask beside other indices is not covered")
     index = operand(item)
     if index.kind == "bool":

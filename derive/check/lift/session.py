@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from derive.check.lift.sizes import integer
 from derive.derivation import Assumption
-from derive.errors import BadInput, NotYet, Place
+from derive.errors import BadInput, DeriveError, NotYet, Place
 from derive.index import Expr, Index, fresh
 
 __all__ = ["CannotLift", "Session", "bad", "current", "new_index", "refuse", "running"]
@@ -24,13 +24,16 @@ class CannotLift(NotYet):
 
 
 class Session:
-    """One run: the user's files, the letters given to sizes, the assumptions met, and the loops that are being run (innermost last)."""
+    """One run: the user's files, the letters given to sizes, the assumptions met, the loops that are being run (innermost last), and the
+    first failure.
+    """
 
     def __init__(self) -> None:
         self.files: set[str] = set()
         self.letters: dict[Expr, str] = {}
         self.assumptions: dict[str, Assumption] = {}
         self.loops: list[Any] = []
+        self.failure: DeriveError | None = None
 
     def assume(self, text: str, condition: Expr) -> None:
         """Record an assumption, once for each text."""
@@ -84,9 +87,16 @@ def new_index(size: Expr) -> Index:
 
 def refuse(met: str, hint: str = "the function is checked at concrete sizes instead") -> NoReturn:
     """Raise CannotLift at the user's line."""
-    raise CannotLift(met, place=current().place(), hint=hint)
+    raise _noted(CannotLift(met, place=current().place(), hint=hint))
 
 
 def bad(met: str, hint: str = "") -> NoReturn:
     """Raise BadInput at the user's line: NumPy itself would refuse this, or do something else than is meant."""
-    raise BadInput(met, place=current().place(), hint=hint)
+    raise _noted(BadInput(met, place=current().place(), hint=hint))
+
+
+def _noted(error: DeriveError) -> DeriveError:
+    """Remember the first failure, in case the user's code swallows it."""
+    session = current()
+    session.failure = session.failure or error
+    return error

@@ -169,7 +169,7 @@ def _repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     source = operand(a)
     if axis is None:
         source, axis = _reshape(source, -1), 0
-    counts = [ONE] * len(source.sizes)
+    counts: list[Expr] = [ONE] * len(source.sizes)
     counts[axis] = size_of(repeats)
     return _tile(source, [dim(count) for count in counts])
 
@@ -187,8 +187,9 @@ def _concatenate(arrays: Any, axis: int = 0) -> Any:
         ends.append(integer(add(ends[-1], one.sizes[axis])))
 
     def entry(at: Location) -> Expr:
-        parts = [one.entry((*at[:axis], _inside(sub(at[axis], start), one.sizes[axis]), *at[axis + 1 :])) for one, start in zip(operands, ends)]
-        result = parts[-1]
+        starts = [_inside(sub(at[axis], start), one.sizes[axis]) for one, start in zip(operands, ends)]
+        parts = [one.entry((*at[:axis], start, *at[axis + 1 :])) for one, start in zip(operands, starts)]
+        result: Expr = parts[-1]
         for end, part in reversed(list(zip(ends[1:], parts[:-1]))):
             result = choose(Iverson(">", sub(end, at[axis])), part, result)
         return result

@@ -54,7 +54,7 @@ def _expression(p: Polynomial) -> Expr:
 
 
 def integer(u: Expr) -> Expr:
-    """The one spelling of an integer expression: integer(1 + m − 1) is m."""
+    """One spelling for each integer expression: 1 + m − 1 becomes m."""
     return _expression(_polynomial(u))
 
 
@@ -65,9 +65,8 @@ def same(u: Expr, v: Expr) -> bool:
 
 def is_size(u: Expr) -> bool:
     """Whether the expression is made of sizes and whole numbers alone."""
-    return all(
-        coefficient.denominator == 1 and all(isinstance(atom, Size) for atom in monomial) for monomial, coefficient in _polynomial(u).items()
-    )
+    p = _polynomial(u)
+    return all(q.denominator == 1 for q in p.values()) and all(isinstance(atom, Size) for monomial in p for atom in monomial)
 
 
 def _lowest(p: Polynomial) -> Polynomial | None:

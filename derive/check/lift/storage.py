@@ -10,7 +10,29 @@ from collections.abc import Callable, Sequence
 from derive.check.lift.session import current, new_index, refuse
 from derive.check.lift.sizes import integer, same
 from derive.errors import Place
-from derive.index import ONE, ZERO, Add, Delta, Expr, Fn, Index, Iverson, Mul, Num, Pow, Size, Sum, Where, add, delta, mul, sub, substitute, walk
+from derive.index import (
+    ONE,
+    ZERO,
+    Add,
+    At,
+    Delta,
+    Expr,
+    Fn,
+    Index,
+    Iverson,
+    Mul,
+    Num,
+    Pow,
+    Size,
+    Sum,
+    Where,
+    add,
+    delta,
+    mul,
+    sub,
+    substitute,
+    walk,
+)  # fmt: skip
 
 __all__ = ["Location", "Storage", "choose", "guarded", "negation", "solve"]
 
@@ -18,7 +40,7 @@ Location = tuple[Expr, ...]
 
 
 def choose(condition: Expr, u: Expr, v: Expr) -> Expr:
-    """u where the condition is 1, else v."""
+    """The choice: u where the condition is 1, else v."""
     if condition is ONE or u is v:
         return u
     if condition is ZERO:
@@ -43,9 +65,9 @@ def _partial(u: Expr) -> bool:
 
 
 def guarded(condition: Expr, amount: Expr) -> Expr:
-    """The amount where the condition holds, else 0: a product, unless the amount may be undefined where it does not hold."""
-    whole = all(isinstance(part, Delta) or not isinstance(part, Iverson) for part in walk(condition))
-    if condition is ONE or (whole and not any(map(_partial, walk(amount)))):
+    """The amount where the condition holds, else 0: a product, unless the amount may be undefined, or outside of its arrays, elsewhere."""
+    ranges = any(isinstance(part, Iverson) and not any(isinstance(inner, At) for inner in walk(part)) for part in walk(condition))
+    if condition is ONE or not (ranges or any(map(_partial, walk(amount)))):
         return mul(condition, amount)
     return choose(condition, amount, ZERO)
 
@@ -58,7 +80,9 @@ def negation(condition: Expr) -> Expr:
     return rest if isinstance(rest, (Delta, Iverson)) or rest in (ONE, ZERO) else sub(ONE, condition)
 
 
-def solve(location: Location, unknowns: Sequence[Index], targets: Sequence[Expr], sizes: Sequence[Expr]) -> tuple[dict[Expr, Expr], Expr] | None:
+def solve(
+    location: Location, unknowns: Sequence[Index], targets: Sequence[Expr], sizes: Sequence[Expr]
+) -> tuple[dict[Expr, Expr], Expr] | None:
     """The one s with e(s) = b, and the condition on b for it to exist; None where b does not determine s.
 
     Args:
@@ -97,7 +121,7 @@ class Storage:
         owner: the argument whose memory this is, or None.
         version: how often it was written.
         birth: how many symbolic loops were running when it was made.
-        promotes: whether it stands for a Python number, whose kind follows its value.
+        cell: for memory that stands for a name that a loop rebinds, which name; its kind follows the values that are added.
     """
 
     def __init__(self, sizes: Sequence[Expr], kind: str, entry: Callable[[Location], Expr], owner: str | None = None) -> None:
@@ -106,7 +130,7 @@ class Storage:
         self.kind, self.owner = kind, owner
         self.targets: Location = tuple(ZERO if size is ONE else index for size, index in zip(self.sizes, self.indices))
         self.body = entry(self.targets)
-        self.version, self.birth, self.promotes = 0, len(current().loops), False
+        self.version, self.birth, self.cell = 0, len(current().loops), ""
         self.place: Place | None = current().place()
 
     def read(self, location: Location) -> Expr:

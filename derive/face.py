@@ -1,0 +1,254 @@
+"""The derivative of a JAX function, as a value that can be read, printed, run and checked."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from derive import emit, matrix, render
+from derive.assume import declared
+from derive.derivation import Assumption, Definition, Story
+from derive.differentiate import differentiate
+from derive.errors import BadInput, NotYet
+from derive.index import Expr
+from derive.render.telling import story_notation
+from derive.rules.functions import FUNCTIONS
+from derive.rules.identities import IDENTITIES
+from derive.rules.theorems import THEOREMS
+from derive.sympy_border import to_sympy
+from derive.trace import Program, read
+from derive.trace.read import reachable
+from derive.trace.shapes import Shapes, place_of
+
+__all__ = ["STATEMENTS", "Derivation", "SympyStep", "gradient", "hessian", "jacobian", "vjp"]
+
+# Each rule that a step can name: what it says in plain words, and in LaTeX.
+STATEMENTS: dict[str, tuple[str, str]] = {row.name: (row.words, row.statement) for row in (*THEOREMS.values(), *IDENTITIES.values())}
+
+_SYMPY = {name: row.sympy for name, row in FUNCTIONS.items()}
+Wrt = str | int | Sequence[str | int] | None
+
+
+@dataclass(frozen=True)
+class SympyStep:
+    """One step, as SymPy expressions: `before` equals `after` by `rule`, in the section titled `where`."""
+
+    rule: str
+    before: Any
+    after: Any
+    where: str
+
+
+class Derivation:
+    """A derivative with its definitions, steps, assumptions and result.
+
+    Printing one tells the whole story; in Jupyter it shows as formulas.  Expressions are handed out as SymPy objects.
+    """
+
+    def __init__(self, function: Callable[..., Any], program: Program, story: Story) -> None:
+        self._function, self.program, self.story = function, program, story
+
+    # ------------------------------------------------------------------------------------------- SymPy
+
+    @functools.cached_property
+    def _notation(self) -> render.Notation:
+        return story_notation(self.story)
+
+    def _sympy(self, node: Expr) -> Any:
+        return to_sympy(node, self._notation, _SYMPY)
+
+    @functools.cached_property
+    def expr(self) -> Any:
+        """The result as one SymPy expression in the definitions' names (see `definitions`), at the indices `indices`."""
+        last = self.story.sections[-1] if self.story.sections else None
+        return self._sympy(last.steps[-1].after if last is not None and last.steps else self.story.result.body)
+
+    @functools.cached_property
+    def indices(self) -> tuple[Any, ...]:
+        """The free indices of `expr`, one for each axis of the result of size other than 1, as SymPy symbols."""
+        return tuple(self._sympy(i) for i in self.story.result.indices)
+
+    @functools.cached_property
+    def definitions(self) -> dict[str, Any]:
+        """What each name stands for, as the user wrote it: SymPy expressions by name, in order."""
+        return {d.name: self._sympy(d.body) for d in (*self.story.definitions, *self.story.cotangents)}
+
+    @functools.cached_property
+    def steps(self) -> tuple[SympyStep, ...]:
+        """All steps, in the order of the story."""
+        return tuple(SympyStep(s.rule, self._sympy(s.before), self._sympy(s.after), s.where) for s in self.story.steps)
+
+    @functools.cached_property
+    def assumptions(self) -> tuple[str, ...]:
+        """What the result rests on, in words and symbols; conventions at kinks and readings of literals among them."""
+        own = tuple(_assumption_text(a, self._notation) for a in self.story.assumptions)
+        return ("theorems over the real numbers, for all sizes ≥ 1", *own, *self.story.conventions)
+
+    @property
+    def wrt(self) -> str:
+        """The argument that the derivative is taken in."""
+        return self.story.wrt
+
+    # ------------------------------------------------------------------------------------------- telling
+
+    def _extras(self) -> list[tuple[str, str, str]]:
+        out: list[tuple[str, str, str]] = []
+        form = self.matrix()
+        if form is not None:
+            out += [("In matrix form", "text", form.text), ("In matrix form", "latex", form.latex)]
+            if form.legend:
+                out.append(("In matrix form, the letters", "text", form.legend))
+        try:
+            out.append(("As NumPy code", "python", self.numpy()))
+        except NotYet as error:
+            out.append(("As NumPy code", "text", f"(not written: {error.met})"))
+        return out
+
+    def matrix(self) -> matrix.MatrixForm | None:
+        """The result in matrix notation (`.text`, `.latex`, `.legend`), or None where matrices do not express it."""
+        try:
+            return matrix.form(self.story)
+        except NotYet:
+            return None
+
+    def text(self, *, width: int = 100, colour: bool = False) -> str:
+        """The whole derivation as Unicode text."""
+        return render.text(self.story, STATEMENTS, self._extras(), width=width, colour=colour)
+
+    def markdown(self) -> str:
+        """The whole derivation as Markdown with LaTeX formulas."""
+        return render.markdown(self.story, STATEMENTS, self._extras())
+
+    def latex(self, *, standalone: bool = True) -> str:
+        """The whole derivation as a LaTeX document, or as a fragment."""
+        return render.latex(self.story, STATEMENTS, self._extras(), standalone=standalone)
+
+    def html(self, *, standalone: bool = True) -> str:
+        """The whole derivation as an HTML page that opens offline, or as an <article>."""
+        return render.html(self.story, STATEMENTS, self._extras(), standalone=standalone)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.story.source.name} with respect to {self.wrt}: {len(self.story.steps)} steps>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, str]:
+        return render.mimebundle(self.story, STATEMENTS, self._extras())
+
+    # ------------------------------------------------------------------------------------------- code
+
+    def numpy(self, name: str | None = None) -> str:
+        """Source of the derivative as a NumPy function that a person would write.
+
+        Raises:
+            NotYet: an expression has no array form yet.
+        """
+        return emit.numpy(self.story, name)
+
+    def jax(self, name: str | None = None) -> str:
+        """The same in jax.numpy."""
+        return emit.jax(self.story, name)
+
+    def function(self) -> Callable[..., Any]:
+        """The NumPy source as a callable: the arguments of the user's function (and `dout` for a vjp) to an array."""
+        return emit.compile_source(self.numpy(), emit.function_name(self.story))
+
+
+def _assumption_text(assumption: Assumption, notation: render.Notation) -> str:
+    if assumption.condition is None:
+        return assumption.text
+    return f"{assumption.text}: {render.expression(assumption.condition, 'text', notation=notation)}"
+
+
+# ------------------------------------------------------------------------------------------- asking for one
+
+
+def gradient(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = ()) -> Any:
+    """The gradient of a scalar loss, for all sizes.
+
+    Args:
+        function: a JAX function that returns a scalar.
+        wrt: an argument's name or position, or several of them; None is the first argument, as in `jax.grad`.
+        shapes: argument name to a string of sizes, led by `int` or `bool` where it is not a float array, such as
+            {"W": "d k", "X": "m d", "y": "int m", "lam": ""}; or a sequence in the order of the arguments; None reads jaxtyping
+            annotations.
+        assume: what may be used of the arguments, such as ["sum(y, axis=-1) == 1", "eps > 0"].
+
+    Returns:
+        A `Derivation`, or a dict of them by name where `wrt` names several.
+
+    Raises:
+        BadInput: the value is no scalar, `wrt` is no float argument, or a shape is missing.
+        NotYet, Never: the function cannot be read; the error names the line.
+    """
+    program = read(function, shapes)
+    if program.definitions[-1].indices:
+        raise BadInput(f"{program.source.name} returns an array, and a gradient needs a scalar.", place=place_of(function),
+                       hint="Use derive.vjp (an incoming gradient) or derive.jacobian.")
+    return _each(function, program, wrt, "gradient", assume)
+
+
+def vjp(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = ()) -> Any:
+    """The backward pass of an array-valued function: Σ dout · ∂out, for an incoming gradient named `dout`; arguments as for `gradient`."""
+    return _each(function, read(function, shapes), wrt, "vjp", assume)
+
+
+def jacobian(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = ()) -> Any:
+    """The derivative of each entry of an array-valued function by each entry of an argument; arguments as for `gradient`.
+
+    The indices of the result are those of the value, then those of the argument.
+    """
+    return _each(function, read(function, shapes), wrt, "jacobian", assume)
+
+
+def hessian(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = ()) -> Any:
+    """The second derivative of a scalar loss by one argument: the Jacobian of its gradient; arguments as for `gradient`."""
+    first = gradient(function, wrt, shapes, assume)
+    if isinstance(first, dict):
+        return {name: _second(function, d, assume) for name, d in first.items()}
+    return _second(function, first, assume)
+
+
+def _second(function: Callable[..., Any], first: Derivation, assume: Sequence[str]) -> Derivation:
+    story = first.story
+    bodies = [replace(d, body=story.cleaned.get(d.name, d.body)) for d in story.definitions[:-1]]
+    result = replace(story.result, role="user")
+    backward = [replace(c, role="user") for c in story.cotangents]
+    program = replace(first.program, definitions=tuple(_needed([*bodies, *backward, result])), shape=story.result.shape)
+    second = differentiate(program, story.wrt, "jacobian", declared(assume, program.source.arguments))
+    return Derivation(function, program, replace(second, kind="hessian"))
+
+
+def _needed(definitions: list[Definition]) -> list[Definition]:
+    return list(reachable(definitions))
+
+
+def _each(function: Callable[..., Any], program: Program, wrt: Wrt, kind: str, assume: Sequence[str]) -> Any:
+    names = [a.name for a in program.source.arguments]
+    chosen = [wrt] if wrt is None or isinstance(wrt, (str, int)) else list(wrt)
+    extra = declared(assume, program.source.arguments)
+    out = {}
+    for one in chosen:
+        name = _argument(program, names, one)
+        out[name] = Derivation(function, program, differentiate(program, name, kind, extra))
+    return next(iter(out.values())) if wrt is None or isinstance(wrt, (str, int)) else out
+
+
+def _argument(program: Program, names: list[str], wrt: str | int | None) -> str:
+    place = program.source.place
+    if isinstance(wrt, bool) or (isinstance(wrt, int) and not -len(names) <= wrt < len(names)):
+        raise BadInput(f"wrt={wrt!r} is no position among {len(names)} arguments.", place=place)
+    if not names:
+        raise BadInput(f"{program.source.name} has no arguments.", place=place)
+    name = names[0] if wrt is None else names[wrt] if isinstance(wrt, int) else wrt
+    if name not in names:
+        raise BadInput(f"wrt={wrt!r} is no argument of {program.source.name}; the arguments are {', '.join(names)}.", place=place)
+    if program.source.argument(name).kind != "float":
+        raise BadInput(f"{name!r} holds {'integers' if program.source.argument(name).kind == 'int' else 'truth values'}, "
+                       "and there is no derivative with respect to those.", place=place,
+                       hint=f"Name a float argument: {', '.join(n for n in names if program.source.argument(n).kind == 'float')}.")
+    return name
+

@@ -1,0 +1,205 @@
+"""Write the user's names again: where a product contains the body of a definition, the name takes its place if that reads shorter.
+
+Legend: as in `ring`.  A row is a name with the product that it stands for, as a pattern in the definition's indices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from derive.derivation import Definition
+from derive.index import At, Expr, Fn, Index, Mono, Num, Poly, Sum
+from derive.normal.algebra import Algebra
+from derive.normal.present import cost
+from derive.normal.ring import P0, P1, atom, constant, factors, is_indicator, poly, terms
+
+__all__ = ["Folder"]
+
+Binding = dict[Expr, Expr]
+
+
+@dataclass(frozen=True)
+class _Row:
+    indices: tuple[Index, ...]
+    pattern: Mono
+    coefficient: Fraction
+    value: Callable[[tuple[Expr, ...]], Poly]
+
+
+class Folder:
+    """Folds names back into normal forms.
+
+    Args:
+        algebra: the soft normal form that is used.
+        definitions: the names, with bodies to reason with.
+    """
+
+    def __init__(self, algebra: Algebra, definitions: Iterable[Definition]) -> None:
+        self.algebra = algebra
+        self.rows = [row for definition in definitions for row in self._rows(definition)]
+
+    def _rows(self, definition: Definition) -> Iterator[_Row]:
+        """The name itself, 1 − name, and e^name, each where its body is one product."""
+        name, algebra = definition.name, self.algebra
+
+        def entry(i: tuple[Expr, ...]) -> Poly:
+            return atom(At(name, i))
+
+        def exponential(i: tuple[Expr, ...]) -> Poly:
+            return atom(Fn("exp", (entry(i),)))
+
+        body = algebra.canonical(definition.body)
+        exponent = algebra.function("exp", (body,))
+        choices = [(body, entry), (self._complement(body), lambda i: algebra.sub(P1, entry(i)))]
+        if len(terms(exponent)) == 1 and len(terms(body)) > 1 and any(
+                isinstance(a, Fn) and a.args[0] == "log" for m, _ in terms(body) for a, _ in factors(m)):
+            choices.append((exponent, exponential))
+        for p, value in choices:
+            if p is not None and len(terms(p)) == 1:
+                ((m, c),) = terms(p)
+                if any(not isinstance(a, Num) for a, _ in factors(m)):
+                    yield _Row(definition.indices, m, c, value)
+
+    def _complement(self, p: Poly) -> Poly | None:
+        """1 − u/v = (v − u)/v, where v − u is one product."""
+        if len(terms(p)) != 1:
+            return None
+        ((m, c),) = terms(p)
+        below = [a for a, e in factors(m) if e == -1 and isinstance(a, Poly)]
+        if len(below) != 1:
+            return None
+        top = self.algebra.scale(self.algebra.product({a: e for a, e in factors(m) if a is not below[0]}), c)
+        rest = self.algebra.sub(below[0], top)
+        return self.algebra.mul(rest, self.algebra.power(below[0], -1)) if len(terms(rest)) == 1 else None
+
+    def fold(self, p: Poly) -> Poly:
+        """The polynomial with names written wherever that is shorter, to a fixed point."""
+        while True:
+            best = None
+            for m, c in sorted(terms(p), key=lambda pair: pair[0].key):
+                rest = self.algebra.sub(p, poly({m: c}))
+                for replacement in self._hits(m):
+                    new = self.algebra.add(rest, self.algebra.scale(replacement, c))
+                    if cost(new) < cost(p if best is None else best):
+                        best = new
+            if best is None:
+                break
+            p = best
+        inner = self._inside(p)
+        return p if inner is p else self.fold(inner)
+
+    def _inside(self, p: Poly) -> Poly:
+        """Fold inside sums, functions and denominators."""
+        out = P0
+        for m, c in sorted(terms(p), key=lambda pair: pair[0].key):
+            across = self._across_sum(m, c)
+            out = self.algebra.add(out, self._each_factor(m, c) if across is None else across)
+        return out
+
+    def _each_factor(self, m: Mono, c: Fraction) -> Poly:
+        product = constant(c)
+        for a, e in sorted(factors(m), key=lambda f: f[0].key):
+            product = self.algebra.mul(product, self.algebra.power(self._folded_atom(a), e))
+        return product
+
+    def _folded_atom(self, a: Expr) -> Poly:
+        algebra = self.algebra
+        if isinstance(a, Poly):
+            return self.fold(a)
+        if isinstance(a, Fn):
+            return algebra.function(a.args[0], tuple(self.fold(u) for u in a.args[1]))
+        if isinstance(a, Sum):
+            bound, body = algebra.opened(a)
+            folded = self.fold(body)
+            return atom(a) if folded is body else algebra.sum(bound, folded)
+        if is_indicator(a) and a.args and isinstance(a.args[-1], Poly):
+            return algebra.indicator(a.args[0], self.fold(a.args[1]))
+        return atom(a)
+
+    def _across_sum(self, m: Mono, c: Fraction) -> Poly | None:
+        """A name may lie half inside and half outside a sum: e^(z_j) Σ_b f_b e^(z_b) / (Σ e^z)²."""
+        for a, e in factors(m):
+            if isinstance(a, Sum) and e == 1:
+                bound, body = self.algebra.opened(a)
+                whole = self.algebra.mul(body, self.algebra.product({b: k for b, k in factors(m) if b is not a}))
+                folded = self.fold(whole)
+                if folded is not whole:
+                    result = self.algebra.scale(self.algebra.sum(bound, folded), c)
+                    if cost(result) < cost(poly({m: c})):
+                        return result
+        return None
+
+    def _hits(self, m: Mono) -> Iterator[Poly]:
+        """The product with one name written in place of its body, as often as it divides."""
+        have = dict(factors(m))
+        for row in self.rows:
+            for binding in _bindings(row, have):
+                instance = self.algebra.substituted(row.pattern, binding)
+                if len(terms(instance)) != 1:
+                    continue
+                ((n, k),) = terms(instance)
+                need = dict(factors(n))
+                if need and all(a in have and (have[a] > 0) == (e > 0) and abs(have[a]) >= abs(e) for a, e in need.items()):
+                    times = max(1, int(min(abs(have[a]) / abs(e) for a, e in need.items())))
+                    rest = {a: e - times * need.get(a, Fraction(0)) for a, e in have.items()}
+                    named = self.algebra.power(row.value(tuple(binding.get(i, i) for i in row.indices)), times)
+                    yield self.algebra.scale(self.algebra.mul(self.algebra.product(rest), named), (1 / (row.coefficient * k)) ** times)
+
+
+def _bindings(row: _Row, have: dict[Expr, Fraction]) -> Iterator[Binding]:
+    """The ways to choose the indices so that the pattern's most telling factor is one of these."""
+    variables = frozenset(row.indices)
+    first, _ = max(factors(row.pattern), key=lambda f: (len(f[0].free & variables), f[0].height, f[0].key))
+    wanted = row.pattern.free & variables
+    for a in sorted(have, key=lambda a: a.key):
+        if type(a) is type(first):
+            binding = _match(first, a, variables, {})
+            if binding is not None and wanted <= binding.keys():
+                yield binding
+
+
+def _match(pattern: Any, target: Any, variables: frozenset[Expr], binding: Binding) -> Binding | None:
+    """Indices of the pattern that make it the target; None where there are none."""
+    if isinstance(pattern, Expr):
+        return _match_node(pattern, target, variables, binding)
+    if isinstance(pattern, tuple):
+        if not isinstance(target, tuple) or len(pattern) != len(target):
+            return None
+        found: Binding | None = binding
+        for p, t in zip(pattern, target):
+            found = _match(p, t, variables, found) if found is not None else None
+        return found
+    if isinstance(pattern, frozenset):
+        return _match_set(pattern, target, variables, binding)
+    return binding if pattern == target else None
+
+
+def _match_node(pattern: Expr, target: Any, variables: frozenset[Expr], binding: Binding) -> Binding | None:
+    if pattern in variables:
+        if pattern in binding:
+            return binding if binding[pattern] is target else None
+        return {**binding, pattern: target} if isinstance(target, (Index, Num, At)) else None
+    if pattern is target and not pattern.free & variables:
+        return binding
+    if not isinstance(target, Expr) or type(pattern) is not type(target):
+        return None
+    return _match(pattern.args, target.args, variables, binding)
+
+
+def _match_set(pattern: frozenset[Any], target: Any, variables: frozenset[Expr], binding: Binding) -> Binding | None:
+    if not isinstance(target, frozenset) or len(pattern) != len(target):
+        return None
+    if not pattern:
+        return binding
+    first = next(iter(pattern))
+    for choice in target:
+        found = _match(first, choice, variables, binding)
+        if found is not None:
+            found = _match(pattern - {first}, target - {choice}, variables, found)
+        if found is not None:
+            return found
+    return None
+

@@ -1,0 +1,109 @@
+"""Concrete sizes and numbers at which a claim is tried: unequal sizes, all ones, equal sizes; ordinary numbers, positive ones, ties.
+
+The numbers are halves of small integers or drawn from a fixed seed, so that a counterexample can be pasted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from derive.derivation import Argument
+from derive.index import At, Expr, size_names
+
+__all__ = ["Point", "points", "sizes_of"]
+
+_UNEQUAL = (3, 2, 4, 5, 6, 7, 8, 9)
+_OTHER = (2, 5, 3, 4, 7, 6, 9, 8)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Sizes and argument values: arrays in 64-bit, by name."""
+
+    sizes: dict[str, int]
+    arrays: dict[str, Any]
+    style: str
+
+
+def sizes_of(arguments: Sequence[Argument]) -> list[str]:
+    """The names of the symbolic sizes, in order of appearance."""
+    out: list[str] = []
+    for argument in arguments:
+        for part in argument.shape:
+            out += [name for name in sorted(size_names(part)) if name not in out]
+    return out
+
+
+def concrete(part: Expr, sizes: dict[str, int]) -> int:
+    """The value of a size expression."""
+    kind = type(part).__name__
+    if kind == "Num":
+        return int(part.args[0])
+    if kind == "Size":
+        return sizes[part.args[0]]
+    if kind == "Pow":
+        return concrete(part.args[0], sizes) ** int(part.args[1])
+    values = [concrete(kid, sizes) for kid in part.args[0]]
+    return sum(values) if kind == "Add" else int(np.prod(values))
+
+
+def points(arguments: Sequence[Argument], labels: dict[str, list[Expr]], seed: int = 0) -> Iterator[Point]:
+    """Points to try, the most telling first.
+
+    Args:
+        arguments: the arguments, with symbolic shapes.
+        labels: for each integer argument, the sizes that its entries must stay below.
+        seed: of the random numbers.
+    """
+    names = sizes_of(arguments)
+    settings = [dict(zip(names, _cycle(_UNEQUAL, len(names)))), {name: 1 for name in names}, {name: 2 for name in names},
+                dict(zip(names, _cycle(_OTHER, len(names))))]
+    plan = [(0, "normal"), (1, "normal"), (2, "normal"), (0, "positive"), (3, "normal"), (2, "ties"), (0, "wide"), (1, "ties"), (0, "unit"),
+            (3, "positive"), (2, "positive"), (0, "ties"), (1, "positive"), (3, "wide"), (3, "ties"), (2, "wide")]
+    seen = set()
+    for turn, (setting, style) in enumerate(plan):
+        sizes = settings[setting]
+        key = (tuple(sizes.values()), style)
+        if key not in seen:
+            seen.add(key)
+            rng = np.random.default_rng([seed, turn])
+            yield Point(sizes, {a.name: _draw(a, sizes, labels.get(a.name, []), style, rng) for a in arguments}, style)
+
+
+def _cycle(values: tuple[int, ...], n: int) -> list[int]:
+    return [values[k % len(values)] + 7 * (k // len(values)) for k in range(n)]
+
+
+def _draw(argument: Argument, sizes: dict[str, int], bounds: list[Expr], style: str, rng: np.random.Generator) -> Any:
+    shape = tuple(concrete(part, sizes) for part in argument.shape)
+    if argument.kind == "bool":
+        return rng.integers(0, 2, shape).astype(bool)
+    if argument.kind == "int":
+        high = min([concrete(bound, sizes) for bound in bounds], default=max([*sizes.values(), 2]))
+        return rng.integers(0, max(high, 1), shape)
+    if style == "positive":
+        return np.round(rng.uniform(0.2, 2.5, shape), 3)
+    if style == "unit":
+        return np.round(rng.uniform(0.05, 0.95, shape), 3)
+    if style == "ties":
+        return rng.integers(-1, 2, shape) / 1.0
+    return np.round(rng.normal(0, 4 if style == "wide" else 1.2, shape), 3)
+
+
+def label_bounds(assumptions: Sequence[Expr | None]) -> dict[str, list[Expr]]:
+    """From conditions δ(label, size), read as 'label < size', the sizes that each label array must stay below."""
+    out: dict[str, list[Expr]] = {}
+    for condition in assumptions:
+        if condition is None or type(condition).__name__ != "Delta":
+            continue
+        sides = condition.args
+        for label, bound in (sides, sides[::-1]):
+            if isinstance(label, At) and label.kind == "int":
+                out.setdefault(label.name, []).append(bound)
+    return out
+
+

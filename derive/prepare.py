@@ -1,0 +1,271 @@
+"""From a program as written to one that is ready to be differentiated: contractions get names, shifts by a maximum drop out, and steps that
+only obscure are merged.
+
+Legend: D, E are definitions; a body "to reason with" may differ from the one that was written, and never in value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from derive.derivation import Definition, Section
+from derive.index import (
+    Add, At, Expr, Extremum, Fn, Index, Mul, Num, Partial, Pow, Size, Stop, Sum, array_names, rebuild, substitute, walk,
+)
+from derive.normal import Algebra
+from derive.normal.fold import Folder
+from derive.normal.present import cost, present
+from derive.normal.ring import terms
+from derive.rewrite import Chain, differentiated
+from derive.rules.value import indices_for
+
+__all__ = ["Prepared", "entry_for", "expand", "has_contraction", "prepare", "tied"]
+
+
+@dataclass
+class Prepared:
+    """Definitions with bodies to reason with.
+
+    Attributes:
+        definitions: as written, contractions named.
+        bodies: the body to reason with, by name.
+        algebra: the soft normal form, with the facts about these definitions.
+        folder: writes the names again.
+        sections: what was told while preparing (the shift).
+        skipped: names that no body to reason with mentions any more.
+        facts: known sums, as (left, right).
+    """
+
+    definitions: list[Definition]
+    bodies: dict[str, Expr]
+    algebra: Algebra
+    folder: Folder = field(init=False)
+    sections: list[Section] = field(default_factory=list)
+    facts: list[tuple[Expr, Expr]] = field(default_factory=list)
+
+    def by_name(self, name: str) -> Definition:
+        """The definition of that name."""
+        return next(definition for definition in self.definitions if definition.name == name)
+
+    def pretty(self, node: Expr) -> Expr:
+        """The expression simplified, with the names written again."""
+        return present(self.algebra, self.folder.fold(self.algebra.canonical(node)))
+
+    def refold(self) -> None:
+        """Read the rows again after a body has changed."""
+        self.folder = Folder(self.algebra, [Definition(d.name, d.indices, self.bodies[d.name]) for d in self.definitions])
+
+
+def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable[str], inform: Callable[[Algebra], None]) -> Prepared:
+    """Make a program ready to be differentiated with respect to some arrays; `inform` tells the normal form what is assumed."""
+    named = _named_contractions(list(definitions), reserved)
+    algebra = Algebra()
+    inform(algebra)
+    ready = Prepared(named, {d.name: d.body for d in named}, algebra)
+    _drop_shifts(ready)
+    _note_signs(ready)
+    ready.refold()
+    _merge(ready, set(wrt))
+    _known_sums(ready)
+    ready.refold()
+    return ready
+
+
+def expand(node: Expr, bodies: Mapping[str, tuple[tuple[Index, ...], Expr]]) -> Expr:
+    """Replace named entries by their bodies, at their indices."""
+    def change(part: Expr) -> Expr:
+        part = rebuild(part, change) if part.args else part
+        if isinstance(part, At) and part.name in bodies:
+            indices, body = bodies[part.name]
+            return substitute(body, dict(zip(indices, part.indices)))
+        return part
+    return change(node)
+
+
+# ------------------------------------------------------------------------------------------- contractions get names
+
+
+def _named_contractions(definitions: list[Definition], reserved: set[str]) -> list[Definition]:
+    """(X w − y)² inside a larger expression: the base gets a name, so that it is differentiated and computed once."""
+    taken = reserved | {d.name for d in definitions}
+    out: list[Definition] = []
+    for definition in definitions:
+        new: list[Definition] = []
+        known: dict[Expr, At] = {}
+
+        def visit(node: Expr, inside: bool, new: list[Definition] = new, known: dict[Expr, At] = known) -> Expr:
+            if inside and has_contraction(node) and not isinstance(node, At):
+                return _name(node, new, known, taken, reserved)
+            nonlinear = isinstance(node, (Fn, Extremum)) or (isinstance(node, Pow) and not _is_sum(node.args[0]))
+            return rebuild(node, lambda kid: visit(kid, nonlinear)) if node.args else node
+
+        body = visit(definition.body, False)
+        out += [*new, Definition(definition.name, definition.indices, body, definition.role, definition.shape, definition.place)]
+    return out
+
+
+def _is_sum(node: Expr) -> bool:
+    return isinstance(node, Sum)
+
+
+def has_contraction(node: Expr) -> bool:
+    """Whether a matrix product occurs in it: a sum over a product of two arrays or more."""
+    if isinstance(node, Sum) and isinstance(node.body, Mul):
+        moving = [f for f in node.body.args[0] if f.free & frozenset(node.bound) and isinstance(f, At)]
+        if len(moving) >= 2:
+            return True
+    return isinstance(node, (Add, Mul)) and any(has_contraction(kid) for kid in node.args[0])
+
+
+def _name(node: Expr, new: list[Definition], known: dict[Expr, At], taken: set[str], reserved: set[str]) -> At:
+    free = sorted(node.free, key=lambda i: (i.args[2] == 0, i.key))
+    free.sort(key=lambda i: [k for k, part in enumerate(_in_order(node)) if part is i][:1])
+    indices, _ = indices_for([i.size for i in free], reserved)
+    body = substitute(node, dict(zip(free, indices)))
+    if body not in known:
+        name = next(n for n in (*"uvst", *(f"u{k}" for k in range(1, 1000))) if n not in taken)
+        taken.add(name)
+        known[body] = At(name, indices)
+        new.append(Definition(name, indices, body, "auto", tuple(i.size for i in indices), None, "a value that the source leaves unnamed"))
+    return At(known[body].name, tuple(free))
+
+
+def _in_order(node: Expr) -> list[Expr]:
+    out: list[Expr] = [node]
+    for kid in node.kids:
+        out += _in_order(kid)
+    return out
+
+
+# ------------------------------------------------------------------------------------------- the shift by the maximum
+
+
+def _shifted(node: Expr) -> bool:
+    return any(isinstance(part, (Extremum, Stop)) for part in walk(node))
+
+
+def _drop_shifts(ready: Prepared) -> None:
+    """Remove each maximum (or stopped term) that cancels, by normal form: then it may be any number."""
+    tainted: dict[str, tuple[tuple[Index, ...], Expr]] = {}
+    for definition in ready.definitions:
+        body = expand(definition.body, tainted)
+        if not _shifted(body):
+            continue
+        cleaned = _cleaned(ready.algebra, body)
+        if _shifted(cleaned):
+            tainted[definition.name] = (definition.indices, body)
+            continue
+        ready.bodies[definition.name] = cleaned
+        chain = Chain("The shift by the maximum drops out", body, left=At(definition.name, definition.indices))
+        ready.sections.append(chain.to("shift", cleaned).section())
+
+
+def _cleaned(algebra: Algebra, node: Expr) -> Expr:
+    """The smallest parts in which the shift cancels are simplified; the rest stays as written."""
+    if not _shifted(node):
+        return node
+    inner = rebuild(node, lambda kid: _cleaned(algebra, kid))
+    if not _shifted(inner):
+        return inner
+    simplified = present(algebra, algebra.canonical(inner))
+    return inner if _shifted(simplified) else simplified
+
+
+def _note_signs(ready: Prepared) -> None:
+    for definition in ready.definitions:
+        if ready.algebra.sign(ready.algebra.canonical(ready.bodies[definition.name])) == "positive":
+            ready.algebra.positive_names.add(definition.name)
+    ready.algebra.forget()
+
+
+# ------------------------------------------------------------------------------------------- merging
+
+
+def _merge(ready: Prepared, wrt: set[str]) -> None:
+    """Differentiate straight through E where D's derivative, with names written again, is shorter so and mentions E no more."""
+    names = {d.name for d in ready.definitions}
+    for definition in ready.definitions:
+        if not definition.indices or has_contraction(ready.bodies[definition.name]):
+            continue
+        for _ in range(len(names)):
+            if not any(_merged(ready, definition, name, wrt | names) for name in sorted(array_names(ready.bodies[definition.name]) & names)):
+                break
+
+
+def _merged(ready: Prepared, definition: Definition, name: str, moving: set[str]) -> bool:
+    inner = ready.by_name(name)
+    if _contracts(ready.bodies[name]) or _shifted(ready.bodies[name]):
+        return False
+    body = ready.bodies[definition.name]
+    through = expand(body, {name: (inner.indices, ready.bodies[name])})
+    inputs = array_names(ready.bodies[name]) & moving
+    outer = _jacobian(ready, definition.indices, body, name)
+    parts = [_jacobian(ready, inner.indices, ready.bodies[name], n) for n in inputs]
+    direct = [_jacobian(ready, definition.indices, body, n) for n in inputs if n in array_names(body)]
+    whole = [_jacobian(ready, definition.indices, through, n) for n in inputs]
+    if not inputs or any(name in array_names(j) for j in whole):
+        return False
+    if sum(map(cost, whole)) >= cost(outer) + sum(map(cost, parts)) + sum(map(cost, direct)):
+        return False
+    ready.bodies[definition.name] = through
+    ready.refold()
+    return True
+
+
+def _contracts(node: Expr) -> bool:
+    return any(isinstance(part, Sum) and has_contraction(part) for part in walk(node))
+
+
+def _jacobian(ready: Prepared, indices: tuple[Index, ...], body: Expr, name: str) -> Expr:
+    entry = entry_for(body, name, indices)
+    return ready.pretty(differentiated(Partial(body, entry))) if entry is not None else Num(0)
+
+
+def tied(body: Expr, name: str, indices: Iterable[Index]) -> list[Index | None]:
+    """For each axis of an array: the free index that all its entries in the body have there, or None."""
+    entries = [part.indices for part in walk(body) if isinstance(part, At) and part.name == name]
+    if not entries:
+        return []
+    out: list[Index | None] = []
+    for axis in zip(*entries):
+        same = axis[0] if all(i is axis[0] for i in axis) and axis[0] in indices and axis[0] not in out else None
+        out.append(same if isinstance(same, Index) else None)
+    return out
+
+
+def entry_for(body: Expr, name: str, indices: tuple[Index, ...], own: tuple[Index, ...] | None = None) -> At | None:
+    """An entry to differentiate by: the same index where the rows do not mix, a new one elsewhere."""
+    axes = tied(body, name, indices)
+    entries = [part for part in walk(body) if isinstance(part, At) and part.name == name]
+    if not entries:
+        return None
+    example = entries[0]
+    chosen: list[Index] = []
+    for k, same in enumerate(axes):
+        if same is not None:
+            chosen.append(same)
+            continue
+        size = own[k].size if own is not None else _size_of_axis(example.indices[k])
+        letter = own[k].name if own is not None else "b"
+        chosen.append(Index(letter, size, -1 - k))
+    return At(name, tuple(chosen), example.kind)
+
+
+def _size_of_axis(i: Expr) -> Expr:
+    return i.size if isinstance(i, Index) else Size("?")
+
+
+def _known_sums(ready: Prepared) -> None:
+    """Sum each definition over each index; keep the sums that are numbers, such as Σ_c p_ic = 1."""
+    algebra = ready.algebra
+    for definition in ready.definitions:
+        body = ready.bodies[definition.name]
+        if _contracts(body) or len(definition.indices) == 0:
+            continue
+        for axis, index in enumerate(definition.indices):
+            total = algebra.canonical(Sum((index,), body))
+            if all(not array_names(m) for m, _ in terms(total)) and not total.free:
+                algebra.known_sums.setdefault(definition.name, []).append((definition.indices, axis, total))
+                ready.facts.append((Sum((index,), At(definition.name, definition.indices)), present(algebra, total)))
+    algebra.forget()

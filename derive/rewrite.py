@@ -1,0 +1,102 @@
+"""The engine that applies rows of tables to expressions, one named step at a time."""
+
+from __future__ import annotations
+
+from derive.derivation import Section, Step
+from derive.errors import NotYet
+from derive.index import ZERO, Add, Delta, Expr, Index, Mul, Partial, Sum, add, mul, rebuild, substitute
+from derive.normal import Algebra
+from derive.normal.ring import depends
+from derive.rules.theorems import Theorem, rewrite, theorem_for
+
+__all__ = ["Chain", "contract", "differentiated"]
+
+_LONGEST = 400
+
+
+class Chain:
+    """A chain of steps under one title: `start = … = current`."""
+
+    def __init__(self, title: str, start: Expr, *, left: Expr | None = None, prose: str = "") -> None:
+        self.title, self.start, self.left, self.prose = title, start, left, prose
+        self.current = start
+        self.steps: list[Step] = []
+
+    def to(self, rule: str, after: Expr, note: str = "") -> Chain:
+        """Go on to the next expression by one rule; nothing is recorded where nothing changes."""
+        if after is not self.current:
+            self.steps.append(Step(rule, self.current, after, self.title, note))
+            self.current = after
+        return self
+
+    def differentiate(self) -> Chain:
+        """Work out all derivatives, one theorem at a time, outermost first."""
+        for _ in range(_LONGEST):
+            theorem = _first(self.current)
+            if theorem is None:
+                return self
+            self.to(theorem.name, _everywhere(self.current, theorem))
+        raise NotYet("The derivative takes too many steps.")
+
+    def section(self, cases: tuple[tuple[Expr, Expr], ...] = ()) -> Section:
+        """The chain as a section of the story."""
+        return Section(self.title, self.prose, self.left, self.start, tuple(self.steps), cases)
+
+
+def _first(node: Expr) -> Theorem | None:
+    """The theorem for the first outermost derivative that is still to be worked out."""
+    if isinstance(node, Partial):
+        return theorem_for(node)
+    for kid in node.kids:
+        found = _first(kid)
+        if found is not None:
+            return found
+    return None
+
+
+def _everywhere(node: Expr, theorem: Theorem) -> Expr:
+    """One step by this theorem at every outermost derivative that it takes apart."""
+    if isinstance(node, Partial):
+        return rewrite(node) if theorem_for(node) is theorem else node
+    changed = rebuild(node, lambda kid: _everywhere(kid, theorem))
+    return ZERO if changed is not node and _vanishes(changed) else changed
+
+
+def _vanishes(node: Expr) -> bool:
+    return (isinstance(node, Mul) and ZERO in node.args[0]) or (isinstance(node, Sum) and node.body is ZERO)
+
+
+def differentiated(node: Expr) -> Expr:
+    """All derivatives worked out, without a record."""
+    if isinstance(node, Partial):
+        return differentiated(rewrite(node))
+    changed = rebuild(node, differentiated)
+    return ZERO if changed is not node and _vanishes(changed) else changed
+
+
+def contract(algebra: Algebra, node: Expr) -> Expr:
+    """Σ_b f(b) δ(b, j) = f(j), wherever it applies, on an expression as written."""
+    node = rebuild(node, lambda kid: contract(algebra, kid))
+    if not isinstance(node, Sum):
+        return node
+    if isinstance(node.body, Add):
+        parts = [contract(algebra, Sum(node.bound, term)) for term in node.body.args[0]]
+        changed = any(not isinstance(part, Sum) or part.bound != node.bound for part in parts)
+        return add(*parts) if changed else node
+    factors = node.body.args[0] if isinstance(node.body, Mul) else (node.body,)
+    for k, factor in enumerate(factors):
+        if isinstance(factor, Delta):
+            for b, value in (factor.args, factor.args[::-1]):
+                if isinstance(b, Index) and b in node.bound and not depends(value, b) and algebra.in_range(value, b):
+                    rest = substitute(mul(*factors[:k], *factors[k + 1:]), {b: value})
+                    left = tuple(x for x in node.bound if x is not b)
+                    return contract(algebra, Sum(left, rest)) if left else rest
+        if isinstance(factor, Add) and any(_has_delta(term, node) for term in factor.args[0]):
+            spread = (mul(*factors[:k], term, *factors[k + 1:]) for term in factor.args[0])
+            return contract(algebra, Sum(node.bound, add(*spread)))
+    return node
+
+
+def _has_delta(term: Expr, binder: Sum) -> bool:
+    parts = term.args[0] if isinstance(term, Mul) else (term,)
+    return any(isinstance(part, Delta) and part.free & frozenset(binder.bound) for part in parts)

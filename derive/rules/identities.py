@@ -1,0 +1,63 @@
+"""The table of identities: how to simplify.  Each row has a name, the identity in words and in LaTeX, and a sample that is proved in the tests.
+
+Legend: i, j, b are indices; u, v expressions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from derive.index import At, Expr, Extremum, Fn, Index, Size, Sum, add, delta, div, mul, sub
+
+__all__ = ["IDENTITIES", "Identity"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A rule of algebra: a name, the rule in words and in LaTeX, and a pair of expressions that it says are equal."""
+
+    name: str
+    words: str
+    statement: str
+    sample: tuple[Expr, Expr]
+
+
+_k = Size("k")
+_j, _b, _c = (Index(letter, _k, 0) for letter in "jbc")
+_zj, _zb, _zc = At("z", (_j,)), At("z", (_b,)), At("z", (_c,))
+_a, _x = At("a"), At("x", (_b,))
+
+
+def _exp(u: Expr) -> Expr:
+    return Fn("exp", (u,))
+
+
+def _softmax(shift: Expr) -> Expr:
+    return div(_exp(sub(_zj, shift)), Sum((_b,), _exp(sub(_zb, shift))))
+
+
+_ROWS = (
+    Identity("shift", "A number that is subtracted from all scores of a row cancels in the quotient, whatever it is; so the maximum is there for "
+             "the floating-point numbers alone, and may be left out before differentiating.",
+             r"\frac{e^{z_j-a}}{\sum_b e^{z_b-a}} = \frac{e^{-a}e^{z_j}}{e^{-a}\sum_b e^{z_b}} = \frac{e^{z_j}}{\sum_b e^{z_b}}",
+             (_softmax(Extremum("max", (_c,), _zc)), div(_exp(_zj), Sum((_b,), _exp(_zb))))),
+    Identity("contraction", "In a sum over b, the Kronecker delta is 0 except where b = j, so that one term is left.",
+             r"\sum_b f_b\,\delta_{bj} = f_j", (Sum((_b,), mul(_x, delta(_b, _j))), At("x", (_j,)))),
+    Identity("names", "Where the body of a definition appears, its name is written again, and like terms are collected.",
+             r"p_j = \frac{e^{z_j}}{\sum_b e^{z_b}}", (mul(div(_exp(_zj), Sum((_b,), _exp(_zb))), _a), mul(_softmax(_a), _a))),
+    Identity("algebra", "Terms are multiplied out, collected and cancelled.", r"u\,(v+w) = u\,v + u\,w",
+             (mul(_a, add(_zj, _zc)), add(mul(_a, _zj), mul(_a, _zc)))),
+    Identity("definition", "A name is replaced by what it stands for.", r"z = (\text{its definition})", (_zj, _zj)),
+    Identity("chain rule", "The loss depends on z through p: all paths from z to the loss are followed and added up.",
+             r"\frac{\partial L}{\partial z_j} = \sum_b \frac{\partial L}{\partial p_b}\,\frac{\partial p_b}{\partial z_j}",
+             (Sum((_b,), mul(_a, _zb)), mul(_a, Sum((_b,), _zb)))),
+    Identity("linearity", "A constant factor comes out of a derivative, and the derivative of a sum is the sum of the derivatives.",
+             r"\partial\,\Big(w\sum_i \ell_i + R\Big) = w\sum_i \partial \ell_i + \partial R",
+             (Sum((_b,), mul(_a, _zb)), mul(_a, Sum((_b,), _zb)))),
+)
+
+IDENTITIES: dict[str, Identity] = {}
+for _row in _ROWS:
+    if _row.name in IDENTITIES:
+        raise ValueError(f"two identities named {_row.name}")
+    IDENTITIES[_row.name] = _row

@@ -1,0 +1,100 @@
+"""Two-term sums of exponentials without overflow: 1/(1 + exp u) as logistic, log(1 + exp u) as logaddexp, across definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from derive.derivation import Definition
+from derive.index import ONE, ZERO, Add, Expr, Fn, Mul, Pow, mul, neg, power, rebuild, sub
+from derive.stable import Row, resolved
+
+__all__ = ["saturate"]
+
+
+def saturate(rows: list[Row]) -> list[Row]:
+    """The rows with quotients and logarithms of two-term sums of exponentials written as logistic and logaddexp."""
+    table = {row.definition.name: row.definition for row in rows}
+    return [replace(row, definition=replace(row.definition, body=_saturated(row.definition.body, table))) for row in rows]
+
+
+def _saturated(node: Expr, table: Mapping[str, Definition]) -> Expr:
+    def inside(part: Expr) -> Expr:
+        return _saturated(part, table)
+
+    whole = isinstance(node, Mul)  # a quotient of a product is read with the whole product at hand
+    node = rebuild(node, lambda part: rebuild(part, inside) if whole and isinstance(part, Pow) else inside(part))
+    if isinstance(node, Fn) and node.args[0] in ("log", "log1p", "softplus"):
+        return _logarithm(node, table)
+    if isinstance(node, (Mul, Pow)):
+        return _quotient(node, table)
+    return node
+
+
+def _logarithm(node: Fn, table: Mapping[str, Definition]) -> Expr:
+    name, (inner,) = node.args
+    if name == "softplus":
+        return _logaddexp(ZERO, inner)
+    if name == "log1p":
+        exponent = _exponent_alone(inner, table)
+        return node if exponent is None else _logaddexp(ZERO, exponent)
+    body = resolved(inner, table, Fn)
+    if isinstance(body, Fn) and body.args[0] == "logistic":
+        return neg(_logaddexp(ZERO, neg(body.args[1][0])))
+    pair = _two_exponents(inner, table)
+    return node if pair is None else _logaddexp(*pair)
+
+
+def _logaddexp(u: Expr, v: Expr) -> Expr:
+    node: Expr = Fn("logaddexp", (u, v))
+    return node
+
+
+def _exponent_alone(node: Expr, table: Mapping[str, Definition]) -> Expr | None:
+    """The exponent u where the node is exp(u) or 1 = exp(0), perhaps through names."""
+    if node is ONE:
+        return ZERO
+    body = resolved(node, table, Fn)
+    if not isinstance(body, Fn) or body.args[0] != "exp":
+        return None
+    exponent: Expr = body.args[1][0]
+    return exponent
+
+
+def _two_exponents(node: Expr, table: Mapping[str, Definition]) -> tuple[Expr, Expr] | None:
+    body = resolved(node, table, Add)
+    if not isinstance(body, Add) or len(body.args[0]) != 2:
+        return None
+    first, second = (_exponent_alone(term, table) for term in body.args[0])
+    return None if first is None or second is None else (first, second)
+
+
+def _quotient(node: Expr, table: Mapping[str, Definition]) -> Expr:
+    """exp(a)^p · exp(b)^q / (exp a + exp b)^(p + q) = logistic(a − b)^p · logistic(b − a)^q."""
+    factors = list(node.args[0]) if isinstance(node, Mul) else [node]
+    for place, factor in enumerate(factors):
+        if isinstance(factor, Pow) and factor.args[1] < 0 and factor.args[1].denominator == 1:
+            pair = _two_exponents(factor.args[0], table)
+            if pair is not None:
+                rest = factors[:place] + factors[place + 1:]
+                found = _share(rest, pair, -int(factor.args[1]), table)
+                if found is not None:
+                    return _saturated(mul(*found), table)
+    return node
+
+
+def _share(rest: list[Expr], pair: tuple[Expr, Expr], count: int, table: Mapping[str, Definition]) -> list[Expr] | None:
+    a, b = (pair[1], pair[0]) if pair[0] is ZERO else pair
+    used = {a: 0, b: 0}
+    left: list[Expr] = []
+    for factor in rest:
+        base, times = (factor.args[0], factor.args[1]) if isinstance(factor, Pow) and factor.args[1] > 0 else (factor, 1)
+        exponent = _exponent_alone(base, table) if base is not ONE else None
+        if exponent in used and exponent is not None and times == int(times) and sum(used.values()) + times <= count:
+            used[exponent] += int(times)
+        else:
+            left.append(factor)
+    if b is not ZERO and sum(used.values()) < count:
+        return None
+    shares = ((sub(a, b), used[a]), (sub(b, a), count - used[a]))
+    return [*left, *(power(Fn("logistic", (u,)), times) for u, times in shares if times)]
