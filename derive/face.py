@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from derive import emit, matrix, render
+from derive import emit, render
+from derive.emit import matrix
 from derive.assume import declared
 from derive.derivation import Assumption, Definition, Story
 from derive.differentiate import differentiate

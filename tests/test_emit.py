@@ -12,7 +12,8 @@ import mpmath
 import numpy as np
 import pytest
 
-from derive import emit, matrix
+from derive import emit
+from derive.emit import matrix
 from derive.index import (
     Num,
 )

@@ -35,7 +35,7 @@ from derive.index import (
     power,
     sub,
 )
-from derive.spelling import FUNCTIONS
+from derive.emit.spelling import FUNCTIONS
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stories import at, b, c, c2, d, fn, i, j, k, lab, m

@@ -16,7 +16,7 @@ from handwritten import CASES, Case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from derive.check.lift import CannotLift, LiftedArray, lift
+from derive.checking.lift import CannotLift, LiftedArray, lift
 from derive.derivation import Argument
 from derive.errors import BadInput
 from derive.index import (

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.arrays import Elements, Operand, Scalar, SymbolicArray, operand, shape_text
-from derive.check.lift.registry import call
-from derive.check.lift.session import current, new_index, refuse
-from derive.check.lift.standins import Cell, Poison
-from derive.check.lift.storage import Location, Storage, choose, guarded, negation, solve
+from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, operand, shape_text
+from derive.checking.lift.registry import call
+from derive.checking.lift.session import current, new_index, refuse
+from derive.checking.lift.standins import Cell, Poison
+from derive.checking.lift.storage import Location, Storage, choose, guarded, negation, solve
 from derive.index import ONE, Expr, Index, Num, Sum, add, substitute
 
 __all__ = ["Loop", "Poison", "iterate", "plus", "symbolic_length"]

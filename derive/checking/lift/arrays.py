@@ -10,10 +10,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from derive.check.lift.registry import call
-from derive.check.lift.session import bad, current, refuse
-from derive.check.lift.sizes import integer, is_size
-from derive.check.lift.storage import Location, Storage
+from derive.checking.lift.registry import call
+from derive.checking.lift.session import bad, current, refuse
+from derive.checking.lift.sizes import integer, is_size
+from derive.checking.lift.storage import Location, Storage
 from derive.index import ONE, ZERO, Expr, Num, num
 
 __all__ = ["Elements", "Operand", "Scalar", "SymbolicArray", "dim", "make", "operand", "shape_text", "size_of", "symbolic"]

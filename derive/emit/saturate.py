@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from derive.derivation import Definition
 from derive.index import ONE, ZERO, Add, Expr, Fn, Mul, Pow, mul, neg, power, rebuild, sub
-from derive.stable import Row, resolved
+from derive.emit.stable import Row, resolved
 
 __all__ = ["saturate"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from derive.check.lift.session import refuse
+from derive.checking.lift.session import refuse
 
 __all__ = ["TABLE", "call", "row"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from derive import arrays
+from derive.emit import arrays
 from derive.derivation import Definition, Story
 from derive.index import (
     ONE,
@@ -26,10 +26,10 @@ from derive.index import (
     substitute,
     walk,
 )
-from derive.lower import Lowering, Store, coefficient_of, factors_of, plain, terms_of
-from derive.once import Statement, once
-from derive.saturate import saturate
-from derive.stable import Row, shifted
+from derive.emit.lower import Lowering, Store, coefficient_of, factors_of, plain, terms_of
+from derive.emit.once import Statement, once
+from derive.emit.saturate import saturate
+from derive.emit.stable import Row, shifted
 
 __all__ = ["Program", "axes_of", "build", "needed_rows", "stores_of"]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
-from derive.check.lift.sizes import integer
+from derive.checking.lift.sizes import integer
 from derive.derivation import Assumption
 from derive.errors import BadInput, DeriveError, NotYet, Place
 from derive.index import Expr, Index, fresh

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from derive.check.lift.arrays import Operand, make, operand
-from derive.check.lift.elementwise import Masked
-from derive.check.lift.registry import call, row
-from derive.check.lift.session import bad, new_index, refuse
-from derive.check.lift.storage import Location, guarded
+from derive.checking.lift.arrays import Operand, make, operand
+from derive.checking.lift.elementwise import Masked
+from derive.checking.lift.registry import call, row
+from derive.checking.lift.session import bad, new_index, refuse
+from derive.checking.lift.storage import Location, guarded
 from derive.index import ONE, ZERO, Expr, Extremum, Index, Sum
 
 __all__: list[str] = []

@@ -6,11 +6,11 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from derive.check.lift.arrays import Operand, make, operand, shape_text
-from derive.check.lift.registry import call, row
-from derive.check.lift.session import bad, new_index, refuse
-from derive.check.lift.sizes import same
-from derive.check.lift.storage import Location
+from derive.checking.lift.arrays import Operand, make, operand, shape_text
+from derive.checking.lift.registry import call, row
+from derive.checking.lift.session import bad, new_index, refuse
+from derive.checking.lift.sizes import same
+from derive.checking.lift.storage import Location
 from derive.index import ONE, ZERO, Expr, Index, Sum, mul
 
 __all__: list[str] = []

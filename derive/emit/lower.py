@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from derive import arithmetic, arrays
-from derive.arrays import Axes, Value
-from derive.contract import contract
+from derive.emit.arrays import Axes, Value
+from derive.emit.contract import contract
 from derive.errors import NotYet
 from derive.index import (
     ZERO,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from derive import arithmetic, arrays
-from derive.arrays import Value
+from derive.emit.arrays import Value
 from derive.index import Index
 
 __all__ = ["contract"]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from derive.check.lift.session import current, new_index, refuse
-from derive.check.lift.sizes import integer, same
+from derive.checking.lift.session import current, new_index, refuse
+from derive.checking.lift.sizes import integer, same
 from derive.errors import Place
 from derive.index import (
     ONE,

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.arrays import Operand, Scalar, SymbolicArray, operand
-from derive.check.lift.patch import Patcher
-from derive.check.lift.session import CannotLift, Session, running
-from derive.check.lift.sizes import integer
-from derive.check.lift.storage import Storage
+from derive.checking.lift.arrays import Operand, Scalar, SymbolicArray, operand
+from derive.checking.lift.patch import Patcher
+from derive.checking.lift.session import CannotLift, Session, running
+from derive.checking.lift.sizes import integer
+from derive.checking.lift.storage import Storage
 from derive.derivation import Argument, Assumption
 from derive.errors import DeriveError, Place
 from derive.index import ONE, At, Expr, Index

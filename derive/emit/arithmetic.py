@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from derive.arrays import Value, broadcast, make, number, size, widened
+from derive.emit.arrays import Value, broadcast, make, number, size, widened
 
 __all__ = ["plus", "power", "times", "without_scalars"]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from derive.derivation import Definition
-from derive.gauge import GaugeError, Shift, Weight, regauge
+from derive.emit.gauge import GaugeError, Shift, Weight, regauge
 from derive.index import (
     ONE,
     Add,

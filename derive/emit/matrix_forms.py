@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from derive.printer import number_text
+from derive.emit.printer import number_text
 
 __all__ = ["Form", "NoMatrixError", "ONES", "divided", "hadamard", "joined", "number_form", "sandwich", "scaled", "transposed", "wrapped"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from derive.check.lift.arrays import Operand, SymbolicArray, dim, make, operand, shape_text, size_of
-from derive.check.lift.elementwise import broadcast
-from derive.check.lift.registry import call, row
-from derive.check.lift.session import bad, current, refuse
-from derive.check.lift.sizes import integer, same
-from derive.check.lift.storage import Location, choose
+from derive.checking.lift.arrays import Operand, SymbolicArray, dim, make, operand, shape_text, size_of
+from derive.checking.lift.elementwise import broadcast
+from derive.checking.lift.registry import call, row
+from derive.checking.lift.session import bad, current, refuse
+from derive.checking.lift.sizes import integer, same
+from derive.checking.lift.storage import Location, choose
 from derive.index import ONE, ZERO, Expr, Iverson, Num, add, delta, sub
 
 __all__: list[str] = []

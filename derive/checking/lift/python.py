@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.arrays import Elements, Operand, Scalar, operand, size_of, symbolic
-from derive.check.lift.create import SymbolicRange
-from derive.check.lift.loops import symbolic_length
-from derive.check.lift.registry import call
-from derive.check.lift.session import refuse
-from derive.check.lift.sizes import integer, same
+from derive.checking.lift.arrays import Elements, Operand, Scalar, operand, size_of, symbolic
+from derive.checking.lift.create import SymbolicRange
+from derive.checking.lift.loops import symbolic_length
+from derive.checking.lift.registry import call
+from derive.checking.lift.session import refuse
+from derive.checking.lift.sizes import integer, same
 from derive.index import ONE, Const, Expr, Num, num, sub
 
 __all__ = ["BUILTINS", "numpy_attribute", "replacement"]

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from derive import arrays
-from derive.arrays import Value
-from derive.printer import Printer
+from derive.emit import arrays
+from derive.emit.arrays import Value
+from derive.emit.printer import Printer
 
 __all__ = ["Statement", "loaded_names", "once"]
 

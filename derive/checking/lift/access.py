@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from derive.check.lift.arrays import Operand, Scalar, SymbolicArray, make, operand, shape_text
-from derive.check.lift.elementwise import Masked, broadcast, entries
-from derive.check.lift.registry import call, row
-from derive.check.lift.selection import MaskIndex, Selection, in_range, mask_of, probe, select
-from derive.check.lift.session import bad, refuse
-from derive.check.lift.sizes import same
-from derive.check.lift.storage import Location, Storage, choose
+from derive.checking.lift.arrays import Operand, Scalar, SymbolicArray, make, operand, shape_text
+from derive.checking.lift.elementwise import Masked, broadcast, entries
+from derive.checking.lift.registry import call, row
+from derive.checking.lift.selection import MaskIndex, Selection, in_range, mask_of, probe, select
+from derive.checking.lift.session import bad, refuse
+from derive.checking.lift.sizes import same
+from derive.checking.lift.storage import Location, Storage, choose
 from derive.index import ONE, ZERO, Expr, Index, Sum, add, delta, mul, substitute
 
 __all__ = ["Element"]

@@ -7,10 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 from derive import arithmetic, arrays
-from derive.arrays import Axes, Value
+from derive.emit.arrays import Axes, Value
 from derive.errors import NotYet
 from derive.index import Index, Num
-from derive.spelling import CONSTANTS, function_spelling
+from derive.emit.spelling import CONSTANTS, function_spelling
 
 __all__ = ["Printer", "number_text"]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.arrays import Operand, operand, shape_text
-from derive.check.lift.elementwise import broadcast, entries
-from derive.check.lift.session import bad, current, new_index, refuse
-from derive.check.lift.sizes import at_least, integer, nonnegative
-from derive.check.lift.storage import Location
+from derive.checking.lift.arrays import Operand, operand, shape_text
+from derive.checking.lift.elementwise import broadcast, entries
+from derive.checking.lift.session import bad, current, new_index, refuse
+from derive.checking.lift.sizes import at_least, integer, nonnegative
+from derive.checking.lift.storage import Location
 from derive.index import ONE, ZERO, At, Expr, Index, Iverson, Num, add, mul, sub, walk
 
 __all__ = ["MaskIndex", "Selection", "in_range", "mask_of", "probe", "select"]

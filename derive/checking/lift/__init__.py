@@ -4,10 +4,10 @@ Layers (imports point only upward): sizes | session, registry | storage | arrays
 products, shapes, create | standins, loops, python, rewrite | patch | lifting.
 """
 
-from derive.check.lift import access, create, elementwise, products, reductions, shapes
-from derive.check.lift.lifting import Lifted, LiftedArray, lift
-from derive.check.lift.registry import TABLE
-from derive.check.lift.session import CannotLift
+from derive.checking.lift import access, create, elementwise, products, reductions, shapes
+from derive.checking.lift.lifting import Lifted, LiftedArray, lift
+from derive.checking.lift.registry import TABLE
+from derive.checking.lift.session import CannotLift
 
 __all__ = ["CannotLift", "Lifted", "LiftedArray", "TABLE", "lift"]
 

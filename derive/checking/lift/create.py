@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.arrays import Elements, Operand, Scalar, SymbolicArray, make, operand, size_of, symbolic
-from derive.check.lift.registry import call, row
-from derive.check.lift.session import refuse
-from derive.check.lift.sizes import integer
-from derive.check.lift.storage import Location, Storage, choose
+from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, make, operand, size_of, symbolic
+from derive.checking.lift.registry import call, row
+from derive.checking.lift.session import refuse
+from derive.checking.lift.sizes import integer
+from derive.checking.lift.storage import Location, Storage, choose
 from derive.index import ONE, ZERO, Expr, Iverson, add, delta, num, sub
 
 __all__ = ["SymbolicRange"]

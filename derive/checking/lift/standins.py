@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from derive.check.lift.arrays import Operand
-from derive.check.lift.session import refuse
-from derive.check.lift.storage import Location, Storage
+from derive.checking.lift.arrays import Operand
+from derive.checking.lift.session import refuse
+from derive.checking.lift.storage import Location, Storage
 from derive.index import Expr
 
 __all__ = ["Cell", "Poison"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from derive.check.lift.arrays import Operand, Scalar, make, operand, shape_text
-from derive.check.lift.registry import call, row
-from derive.check.lift.session import bad, current, refuse
-from derive.check.lift.sizes import is_size, same, signs
-from derive.check.lift.storage import Location, choose, negation
+from derive.checking.lift.arrays import Operand, Scalar, make, operand, shape_text
+from derive.checking.lift.registry import call, row
+from derive.checking.lift.session import bad, current, refuse
+from derive.checking.lift.sizes import is_size, same, signs
+from derive.checking.lift.storage import Location, choose, negation
 from derive.index import ONE, ZERO, Const, Expr, Fn, Iverson, Num, add, delta, div, mul, neg, num, power, sub
 
 __all__ = ["Masked", "broadcast", "elementwise", "entries"]

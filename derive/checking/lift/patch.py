@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from derive.check.lift.loops import iterate, plus
-from derive.check.lift.python import BUILTINS, numpy_attribute, replacement
-from derive.check.lift.rewrite import ITERATE, PLUS, rewritten
-from derive.check.lift.session import Session, refuse
+from derive.checking.lift.loops import iterate, plus
+from derive.checking.lift.python import BUILTINS, numpy_attribute, replacement
+from derive.checking.lift.rewrite import ITERATE, PLUS, rewritten
+from derive.checking.lift.session import Session, refuse
 
 __all__ = ["Patcher"]
 

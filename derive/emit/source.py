@@ -14,10 +14,10 @@ import numpy as _np
 from derive.derivation import Argument, Story
 from derive.errors import NotYet
 from derive.index import Num, Size
-from derive.once import Statement, loaded_names
-from derive.printer import Printer, number_text
-from derive.program import Program, build
-from derive.spelling import identifier, unused
+from derive.emit.once import Statement, loaded_names
+from derive.emit.printer import Printer, number_text
+from derive.emit.program import Program, build
+from derive.emit.spelling import identifier, unused
 
 __all__ = ["compile_source", "function_name", "jax", "numpy"]
 
