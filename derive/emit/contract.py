@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from derive import arithmetic, arrays
+from derive.emit import arithmetic, arrays
 from derive.emit.arrays import Value
 from derive.index import Index
 

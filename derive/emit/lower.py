@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from derive import arithmetic, arrays
+from derive.emit import arithmetic, arrays
 from derive.emit.arrays import Axes, Value
 from derive.emit.contract import contract
 from derive.errors import NotYet

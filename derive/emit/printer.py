@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from derive import arithmetic, arrays
+from derive.emit import arithmetic, arrays
 from derive.emit.arrays import Axes, Value
 from derive.errors import NotYet
 from derive.index import Index, Num
