@@ -13,7 +13,7 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, cast
 
 __all__ = [
     "Add", "At", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "ONE", "Partial", "Poly",
@@ -32,12 +32,13 @@ class Expr:
     args: tuple[Any, ...]
     free: frozenset[Index]
     height: int
+    _key: str | None
 
-    def __new__(cls, *args: Any) -> Any:
+    def __new__(cls, *args: Any) -> Self:
         key = (cls, args)
         found = Expr._nodes.get(key)
         if found is not None:
-            return found
+            return cast(Self, found)
         node = object.__new__(cls)
         node.args = args
         node._key = None
@@ -45,7 +46,7 @@ class Expr:
         node.free = frozenset().union(*(kid.free for kid in kids)) if kids else frozenset()
         node.height = max((kid.height for kid in kids), default=0)
         node._bind()
-        return Expr._nodes.setdefault(key, node)
+        return cast(Self, Expr._nodes.setdefault(key, node))
 
     def _bind(self) -> None:
         """Adjust `free` and `height` for a binder."""
@@ -372,7 +373,7 @@ def _changed(arg: Any, change: Callable[[Expr], Expr]) -> Any:
     return arg
 
 
-def substitute(node: Expr, mapping: Mapping[Expr, Expr]) -> Expr:
+def substitute(node: Expr, mapping: Mapping[Any, Expr]) -> Expr:
     """Replace nodes (indices, entries) by others, everywhere and at once, without capturing a bound index."""
     incoming = frozenset().union(*(value.free for value in mapping.values())) if mapping else frozenset()
     memo: dict[Expr, Expr] = {}

@@ -45,7 +45,7 @@ class Algebra(Functions):
         self._forms.clear()
         self._products.clear()
 
-    def substituted(self, node: Expr, mapping: Mapping[Expr, Expr]) -> Poly:
+    def substituted(self, node: Expr, mapping: Mapping[Any, Expr]) -> Poly:
         """The node in normal form, with indices or entries replaced."""
         if isinstance(node, Poly) and not any(key.free <= node.free for key in mapping):
             return node

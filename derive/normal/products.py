@@ -28,7 +28,7 @@ class Products(Ring):
 
     # ------------------------------------------------------------------------------------------- given by the layers above
 
-    def substituted(self, node: Expr, mapping: Mapping[Expr, Expr]) -> Poly:
+    def substituted(self, node: Expr, mapping: Mapping[Any, Expr]) -> Poly:
         """The node in normal form, with indices or entries replaced."""
         raise NotImplementedError
 

@@ -25,7 +25,6 @@ from derive.index import (
     Fn,
     Iverson,
     add,
-
     mul,
     neg,
     num,
@@ -33,6 +32,7 @@ from derive.index import (
     sub,
     substitute,
 )
+from derive.rules.table import table
 
 __all__ = ["FUNCTIONS", "Function", "derivative", "from_sympy"]
 
@@ -145,14 +145,11 @@ _ROWS = (
     Function("max", sympy.Max, r"\max(u,v)' = H(u-v)\,u' + H(v-u)\,v'", max,
              convention=lambda u, v: (_step(u, v), _step(v, u)), kink=_HALF_AT_TIE, expand=_maximum, sample=(0.7, -0.4)),
     Function("min", sympy.Min, r"\min(u,v)' = H(v-u)\,u' + H(u-v)\,v'", min,
-             convention=lambda u, v: (_step(v, u), _step(u, v)), kink=_HALF_AT_TIE, expand=lambda u, v: neg(_maximum(neg(u), neg(v))), sample=(0.7, -0.4)),
+             convention=lambda u, v: (_step(v, u), _step(u, v)), kink=_HALF_AT_TIE,
+             expand=lambda u, v: neg(_maximum(neg(u), neg(v))), sample=(0.7, -0.4)),
 )
 
-FUNCTIONS: dict[str, Function] = {}
-for _row in _ROWS:
-    if _row.name in FUNCTIONS:
-        raise ValueError(f"two rows for the function {_row.name}")
-    FUNCTIONS[_row.name] = _row
+FUNCTIONS: dict[str, Function] = table(_ROWS)
 
 _BACK = {sympy.exp: "exp", sympy.log: "log", sympy.tanh: "tanh", sympy.sin: "sin", sympy.cos: "cos", sympy.erf: "erf", sympy.atan: "atan",
          sympy.loggamma: "lgamma", sympy.digamma: "digamma", _Logistic: "logistic", _Softplus: "softplus", _LogAddExp: "logaddexp"}
@@ -199,5 +196,3 @@ def from_sympy(value: Any, symbols: dict[Any, Expr]) -> Expr:
         return Fn(_BACK[value.func], tuple(parts))
     raise NotYet(f"SymPy's derivative contains {value.func.__name__}, which has no row in the table of functions.",
                  hint="Add a row to derive/rules/functions.py.")
-
-

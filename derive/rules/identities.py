@@ -1,4 +1,4 @@
-"""The table of identities: how to simplify.  Each row has a name, the identity in words and in LaTeX, and a sample that is proved in the tests.
+"""The table of identities: how to simplify.  Each row has a name, the identity in words and in LaTeX, and a sample that tests prove.
 
 Legend: i, j, b are indices; u, v expressions.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from derive.index import At, Expr, Extremum, Fn, Index, Size, Sum, add, delta, div, mul, sub
+from derive.rules.table import table
 
 __all__ = ["IDENTITIES", "Identity"]
 
@@ -37,8 +38,8 @@ def _softmax(shift: Expr) -> Expr:
 
 
 _ROWS = (
-    Identity("shift", "A number that is subtracted from all scores of a row cancels in the quotient, whatever it is; so the maximum is there for "
-             "the floating-point numbers alone, and may be left out before differentiating.",
+    Identity("shift", "A number that is subtracted from all scores of a row cancels in the quotient, whatever it is; so the maximum is "
+             "there for the floating-point numbers alone, and may be left out before differentiating.",
              r"\frac{e^{z_j-a}}{\sum_b e^{z_b-a}} = \frac{e^{-a}e^{z_j}}{e^{-a}\sum_b e^{z_b}} = \frac{e^{z_j}}{\sum_b e^{z_b}}",
              (_softmax(Extremum("max", (_c,), _zc)), div(_exp(_zj), Sum((_b,), _exp(_zb))))),
     Identity("contraction", "In a sum over b, the Kronecker delta is 0 except where b = j, so that one term is left.",
@@ -56,8 +57,4 @@ _ROWS = (
              (Sum((_b,), mul(_a, _zb)), mul(_a, Sum((_b,), _zb)))),
 )
 
-IDENTITIES: dict[str, Identity] = {}
-for _row in _ROWS:
-    if _row.name in IDENTITIES:
-        raise ValueError(f"two identities named {_row.name}")
-    IDENTITIES[_row.name] = _row
+IDENTITIES: dict[str, Identity] = table(_ROWS)

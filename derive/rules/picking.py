@@ -6,7 +6,6 @@ Legend: as in `primitives`; n is a size, g the dimension numbers of a gather or 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
@@ -14,7 +13,7 @@ from jax import lax
 from derive.derivation import Assumption
 from derive.errors import NotYet
 from derive.index import ONE, ZERO, Delta, Expr, Index, Iverson, Num, Sum, Where, add, delta, mul, num, sub, substitute
-from derive.rules.primitives import Equation, declare_all, uses_label
+from derive.rules.primitives import Equation, declare, uses_label
 from derive.rules.sizes import size
 from derive.rules.structure import bound
 from derive.rules.value import Value, is_one
@@ -27,7 +26,7 @@ def _sum_of(a: Expr, b: Expr) -> Expr:
 
 
 def shifted(i: Expr, by: Expr, *, minus: bool = False) -> Expr:
-    """i + by or i − by, computed where both are literals."""
+    """I + by or i − by, computed where both are literals."""
     if by is ZERO:
         return i
     if isinstance(i, Num) and isinstance(by, Num):
@@ -162,16 +161,14 @@ def _stored(old: Expr, hit: Expr, new: Expr) -> Expr:
     return new if hit is ONE else Where(hit, new, old)
 
 
-_MK = {"x": "m k", "y": "int m"}
-declare_all(
-    ("concatenate", "side by side", _concatenate, lambda x: jnp.concatenate([x, 2 * x], axis=1), _M),
-    ("slice", "a part, from a fixed start", _slice, lambda x: x[1:3], {"x": "5 d"}),
-    ("gather", "entries picked by labels", _gather, lambda x, y: x[jnp.arange(x.shape[0]), y], _MK),
-    ("scatter", "entries replaced at labels", _scatter(_stored, adds=False), lambda x, y: x.at[jnp.arange(x.shape[0]), y].set(0.0), _MK),
-    ("scatter-add", "entries increased at labels", _scatter(lambda old, hit, new: add(old, mul(hit, new)), adds=True),
-     lambda x, y: x.at[jnp.arange(x.shape[0]), y].add(2.0), _MK),
-    ("scatter-mul", "entries multiplied at labels", _scatter(lambda old, hit, new: Where(hit, mul(old, new), old), adds=False),
-     lambda x, y: x.at[jnp.arange(x.shape[0]), y].multiply(2.0), _MK),
-    ("rev", "in reverse order", _reverse, lambda x: x[:, ::-1], _M),
-    ("split", "cut into parts", _split, lambda x: jnp.split(x, 2, axis=0)[1], {"x": "4 d"}),
-)
+declare("concatenate", "side by side", _concatenate, lambda x: jnp.concatenate([x, 2 * x], axis=1), x="m d")
+declare("slice", "a part, from a fixed start", _slice, lambda x: lax.slice_in_dim(x, 1, 3) * x[:2], x="5 d")
+declare("gather", "entries picked by labels", _gather, lambda x, y: x[jnp.arange(x.shape[0]), y], x="m k", y="int m")
+declare("scatter", "entries replaced at labels", _scatter(_stored, adds=False),
+        lambda x, y: x.at[jnp.arange(x.shape[0]), y].set(0.0), x="m k", y="int m")
+declare("scatter-add", "entries increased at labels", _scatter(lambda old, hit, new: add(old, mul(hit, new)), adds=True),
+        lambda x, y: x.at[jnp.arange(x.shape[0]), y].add(2.0), x="m k", y="int m")
+declare("scatter-mul", "entries multiplied at labels", _scatter(lambda old, hit, new: Where(hit, mul(old, new), old), adds=False),
+        lambda x, y: x.at[jnp.arange(x.shape[0]), y].multiply(2.0), x="m k", y="int m")
+declare("rev", "in reverse order", _reverse, lambda x: x[:, ::-1], x="m d")
+declare("split", "cut into parts", _split, lambda x: jnp.split(x, 2, axis=0)[1], x="4 d")

@@ -1,13 +1,12 @@
 """The table of primitives: how to read each operation of JAX as an index expression.  One row each.
 
-Legend: u, v are entries; i, j index tuples; x an array (`Value`); e the equation.  A row has a name, its meaning in words, a way to read it,
-and a sample: a JAX function and the shapes to trace it at, from which tests are generated.
+Legend: u, v are entries; i, j index tuples; x an array (`Value`); e the equation.  What a row holds is said in `reading`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -15,75 +14,37 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from derive.derivation import Assumption
 from derive.errors import NotYet
-from derive.index import ONE, ZERO, At, Const, Expr, Fn, Index, Iverson, Num, Stop, Where, add, delta, div, mul, neg, num, power, product, sub, walk
-from derive.rules.value import Value, is_one
+from derive.index import (
+    ONE,
+    ZERO,
+    At,
+    Const,
+    Expr,
+    Fn,
+    Index,
+    Iverson,
+    Num,
+    Stop,
+    Where,
+    add,
+    delta,
+    div,
+    mul,
+    neg,
+    num,
+    power,
+    product,
+    sub,
+    walk,
+)
+from derive.rules.reading import PRIMITIVES, Equation, Primitive, Wrapper, declare, elementwise
+from derive.rules.table import table
+from derive.rules.value import Value
 
 __all__ = ["PRIMITIVES", "WRAPPERS", "Equation", "Primitive", "Wrapper", "declare", "elementwise"]
 
 MINUS_INFINITY, INFINITY = Const("-inf"), Const("inf")
-
-
-@dataclass(frozen=True)
-class Equation:
-    """One equation of a jaxpr: its inputs, parameters, the shape and kind of its result, and where to record an assumption."""
-
-    inputs: tuple[Value, ...]
-    params: Mapping[str, Any]
-    shape: tuple[Expr, ...]
-    kind: str
-    assume: Callable[[Assumption], None]
-
-
-@dataclass(frozen=True)
-class Primitive:
-    """A row: the name in the jaxpr, the meaning, how to read it, and a sample (function, shapes)."""
-
-    name: str
-    meaning: str
-    read: Callable[[Equation], Value | list[Value]]
-    sample: tuple[Callable[..., Any], dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Wrapper:
-    """A library function that is kept whole because its own rule is the textbook's."""
-
-    name: str
-    function: Callable[..., Expr]
-    arity: int
-    sample: tuple[Callable[..., Any], dict[str, str]]
-
-    def fits(self, inputs: list[Value]) -> bool:
-        """Whether it is called with the arguments that the row knows."""
-        return len(inputs) == self.arity
-
-    def read(self, inputs: list[Value]) -> Value:
-        """The function, entry by entry."""
-        return elementwise(self.function, tuple(inputs), max((x.shape for x in inputs), key=len), "float")
-
-
-PRIMITIVES: dict[str, Primitive] = {}
-WRAPPERS: dict[str, Wrapper] = {}
-
-
-def declare(row: Primitive) -> None:
-    """Add a row to the table.
-
-    Raises:
-        ValueError: the name is declared already.
-    """
-    if row.name in PRIMITIVES:
-        raise ValueError(f"two rows for the primitive {row.name}")
-    PRIMITIVES[row.name] = row
-
-
-def elementwise(function: Callable[..., Expr], inputs: tuple[Value, ...], shape: tuple[Expr, ...], kind: str) -> Value:
-    """A function of entries at the same index; scalars and axes of size 1 are stretched."""
-    def at(*i: Expr) -> Expr:
-        return function(*(x.at(*(ZERO if is_one(n) else j for n, j in zip(x.shape, i))) if x.shape else x.at() for x in inputs))
-    return Value(shape, at, kind)
 
 
 def _apply(name: str) -> Callable[..., Expr]:
@@ -167,6 +128,10 @@ def _logarithm1p(u: Expr) -> Expr:
     return Fn("log", (add(ONE, u),))
 
 
+def _logaddexp(u: Expr, v: Expr) -> Expr:
+    return Fn("softplus", (u,)) if v is ZERO else Fn("softplus", (v,)) if u is ZERO else Fn("logaddexp", (u, v))
+
+
 def _select(e: Equation) -> Value:
     """select_n(q, u, v): v where q holds, else u; the chain that wraps a negative label is dropped and recorded."""
     if len(e.inputs) != 3 or e.inputs[0].kind != "bool":
@@ -219,12 +184,13 @@ def _rows(table: Mapping[str, tuple[str, Callable[..., Expr], Callable[..., Any]
     for name, (meaning, function, sample, arity) in table.items():
         def read(e: Equation, function: Callable[..., Expr] = function) -> Value:
             return elementwise(function, e.inputs, e.shape, e.kind)
-        declare(Primitive(name, meaning, read, (sample, shapes[arity])))
+        declare(name, meaning, read, sample, **shapes[arity])
 
 
 _rows({
     "add": ("u + v", _plus, lambda x, y: x + y, 2),
-    "add_any": ("u + v", _plus, lambda x, y: x + y, 2),
+    "add_any": ("u + v, where a derivative inside of the function adds up", _plus,
+                lambda x, y: jax.grad(lambda u: jnp.sum(u * jnp.sin(u) * y))(x), 2),
     "sub": ("u − v", sub, lambda x, y: x - y, 2),
     "mul": ("u · v", _multiply, lambda x, y: x * y, 2),
     "neg": ("−u", neg, lambda x: -x, 1),
@@ -264,25 +230,20 @@ _rows({
     "or": ("at least one", _or, lambda x, y: jnp.where((x > 0) | (y > 0), x, y), 2),
     "not": ("the opposite", _unary_not, lambda x, y: jnp.where(~(x > y), x, y), 2),
     "copy": ("u", lambda u: u, lambda x: jnp.array(x), 1),
-    "copy_p": ("u", lambda u: u, lambda x: jnp.array(x), 1),
-    "optimization_barrier": ("u", lambda u: u, lambda x: x + 0.0, 1),
     "clamp": ("u held between two bounds", lambda low, u, high: _minimum(_maximum(low, u), high), lambda x, y, z: lax.clamp(x, y, z), 3),
 })
-for _row in (
-    Primitive("div", "u / v", _divide, (lambda x, y: x / (y * y + 1), {"x": "m d", "y": "m d"})),
-    Primitive("integer_pow", "u to a whole power", _integer_power, (lambda x: x**3, {"x": "m d"})),
-    Primitive("select_n", "u or v, as a mask says", _select, (lambda x, y: jnp.where(x > y, x * x, y), {"x": "m d", "y": "m d"})),
-    Primitive("convert_element_type", "the same number in another type", _convert, (lambda x: (x > 0) * 1.0, {"x": "m d"})),
-):
-    declare(_row)
+declare("div", "u / v", _divide, lambda x, y: x / (y * y + 1), x="m d", y="m d")
+declare("integer_pow", "u to a whole power", _integer_power, lambda x: x**3, x="m d")
+declare("select_n", "u or v, as a mask says", _select, lambda x, y: jnp.where(x > y, x * x, y), x="m d", y="m d")
+declare("convert_element_type", "the same number in another type", _convert, lambda x: (x > 0) * 1.0, x="m d")
+declare("optimization_barrier", "the same arrays", lambda e: list(e.inputs),
+        lambda x, y: math.prod(lax.optimization_barrier((x, y))), x="m d", y="m d")
 
-for _wrapper in (
+WRAPPERS: dict[str, Wrapper] = table((
     Wrapper("relu", _apply("relu"), 1, (jax.nn.relu, {"x": "m d"})),
     Wrapper("softplus", _apply("softplus"), 1, (jax.nn.softplus, {"x": "m d"})),
-    Wrapper("logaddexp", lambda u, v: Fn("softplus", (u,)) if v is ZERO else Fn("softplus", (v,)) if u is ZERO else Fn("logaddexp", (u, v)), 2,
-            (jnp.logaddexp, {"x": "m d", "y": "m d"})),
-):
-    WRAPPERS[_wrapper.name] = _wrapper
+    Wrapper("logaddexp", _logaddexp, 2, (jnp.logaddexp, {"x": "m d", "y": "m d"})),
+))
 
 
 def uses_label(u: Expr) -> bool:

@@ -7,16 +7,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 
-from derive.derivation import Assumption
 from derive.errors import NotYet
-from derive.index import ONE, ZERO, Delta, Digit, Expr, Extremum, Index, Iverson, Mul, Num, Pow, Sum, Where, add, delta, fresh, mul, num, sub, substitute, walk
-from derive.rules.primitives import Equation, Primitive, declare, uses_label
-from derive.rules.value import Value, is_one, letter_for
+from derive.index import (
+    ONE,
+    ZERO,
+    Digit,
+    Expr,
+    Extremum,
+    Index,
+    Iverson,
+    Mul,
+    Num,
+    Pow,
+    Sum,
+    fresh,
+    mul,
+    num,
+    sub,
+    substitute,
+    walk,
+)
+from derive.rules.primitives import Equation, declare
 from derive.rules.sizes import size
+from derive.rules.value import Value, is_one, letter_for
 
 __all__: list[str] = []
 
@@ -64,7 +80,8 @@ def _merged(old: list[Expr], new: list[Expr]) -> list[tuple[Expr, ...]]:
         if not _same_size(group, n):
             break
     if rest or len(groups) != len(new) or not all(_same_size(list(g), n) for g, n in zip(groups, new)):
-        raise NotYet("A reshape that splits an axis of symbolic size has no row.", hint="Give the array the shape that it needs from the start.")
+        raise NotYet("A reshape that splits an axis of symbolic size has no row.",
+                     hint="Give the array the shape that it needs from the start.")
     return groups
 
 
@@ -158,19 +175,14 @@ def _cumulative(e: Equation) -> Value:
     return Value(e.shape, at, x.kind)
 
 
-_M, _MK = {"x": "m d"}, {"x": "m k", "y": "int m"}
-_ROWS: tuple[tuple[str, str, Callable[[Equation], Any], Callable[..., Any], dict[str, str]], ...] = (
-    ("dim_as_value", "a size as a number", _dim_as_value, lambda x: x * x.shape[0], _M),
-    ("iota", "the index itself", _iota, lambda x: x * jnp.arange(x.shape[1]), _M),
-    ("broadcast_in_dim", "repeats along new axes", _broadcast, lambda x: x + jnp.sum(x, axis=1, keepdims=True), _M),
-    ("reshape", "axes of size 1 appear or disappear, neighbours merge", _reshape, lambda x: x.reshape(-1) @ x.reshape(-1), _M),
-    ("transpose", "exchanges axes", _transpose, lambda x: x.T, _M),
-    ("squeeze", "drops axes of size 1", _squeeze, lambda x: jnp.squeeze(x[:, None], axis=1), _M),
-    ("reduce_sum", "Σ over axes", _reduction(summed), lambda x: jnp.sum(x, axis=0), _M),
-    ("reduce_max", "the largest along axes", _reduction(lambda b, u: Extremum("max", b, u)), lambda x: jnp.max(x, axis=1), _M),
-    ("reduce_min", "the smallest along axes", _reduction(lambda b, u: Extremum("min", b, u)), lambda x: jnp.min(x, axis=1), _M),
-    ("dot_general", "Σ over contracted axes", _dot_general, lambda x, w: x @ w, {"x": "m d", "w": "d k"}),
-    ("cumsum", "sums so far", _cumulative, lambda x: jnp.cumsum(x, axis=1), _M),
-)
-for _name, _meaning, _read, _sample, _shapes in _ROWS:
-    declare(Primitive(_name, _meaning, _read, (_sample, _shapes)))
+declare("dim_as_value", "a size as a number", _dim_as_value, lambda x: x * x.shape[0], x="m d")
+declare("iota", "the index itself", _iota, lambda x: x * jnp.arange(x.shape[1]), x="m d")
+declare("broadcast_in_dim", "repeats along new axes", _broadcast, lambda x: x + jnp.sum(x, axis=1, keepdims=True), x="m d")
+declare("reshape", "axes of size 1 appear or disappear, neighbours merge", _reshape, lambda x: x.reshape(-1) @ x.reshape(-1), x="m d")
+declare("transpose", "exchanges axes", _transpose, lambda x: x.T, x="m d")
+declare("squeeze", "drops axes of size 1", _squeeze, lambda x: jnp.squeeze(x[:, None], axis=1), x="m d")
+declare("reduce_sum", "Σ over axes", _reduction(summed), lambda x: jnp.sum(x, axis=0), x="m d")
+declare("reduce_max", "the largest along axes", _reduction(lambda b, u: Extremum("max", b, u)), lambda x: jnp.max(x, axis=1), x="m d")
+declare("reduce_min", "the smallest along axes", _reduction(lambda b, u: Extremum("min", b, u)), lambda x: jnp.min(x, axis=1), x="m d")
+declare("dot_general", "Σ over contracted axes", _dot_general, lambda x, w: x @ w, x="m d", w="d k")
+declare("cumsum", "sums so far", _cumulative, lambda x: jnp.cumsum(x, axis=1), x="m d")

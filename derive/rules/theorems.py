@@ -11,10 +11,38 @@ from dataclasses import dataclass
 
 from derive.errors import NotYet
 from derive.index import (
-    ONE, ZERO, Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mul, Num, Partial, Pow, Size, Stop, Sum, Where, add, array_names,
-    delta, div, fresh, mul, num, power, sub, substitute,
+    ONE,
+    ZERO,
+    Add,
+    At,
+    Const,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mul,
+    Num,
+    Partial,
+    Pow,
+    Size,
+    Stop,
+    Sum,
+    Where,
+    add,
+    array_names,
+    delta,
+    div,
+    fresh,
+    mul,
+    num,
+    power,
+    sub,
+    substitute,
 )
 from derive.rules.functions import FUNCTIONS, derivative
+from derive.rules.table import table
 
 __all__ = ["THEOREMS", "Theorem", "rewrite", "theorem_for"]
 
@@ -148,29 +176,28 @@ _ROWS = [
             r"\frac{\partial z_b}{\partial z_j} = \delta_{bj}", _variable, _z),
     Theorem("no derivative", "Indicators, labels and terms under stop_gradient count as constants.", r"\partial c = 0", _flat,
             mul(Stop(_z), _z)),
-    Theorem("sum rule", "The derivative of a sum is the sum of the derivatives.", r"\partial(u+v) = \partial u + \partial v", _sum_rule,
-            add(_z, mul(num(2), _zb))),
-    Theorem("constant factor", "What does not depend on the variable comes out in front.", r"\partial(c\,u) = c\,\partial u", _constant_factor,
-            mul(num(5), _z)),
-    Theorem("quotient rule", "Bottom times the derivative of the top, minus top times the derivative of the bottom, over the bottom squared.",
-            r"\partial\frac{u}{v} = \frac{\partial u\; v - u\; \partial v}{v^2}", _quotient, div(Fn("exp", (_z,)), Sum((_k,), Fn("exp", (_zb,))))),
+    Theorem("sum rule", "The derivative of a sum is the sum of the derivatives.", r"\partial(u+v) = \partial u + \partial v",
+            _sum_rule, add(_z, mul(num(2), _zb))),
+    Theorem("constant factor", "What does not depend on the variable comes out in front.", r"\partial(c\,u) = c\,\partial u",
+            _constant_factor, mul(num(5), _z)),
+    Theorem("quotient rule",
+            "Bottom times the derivative of the top, minus top times the derivative of the bottom, over the bottom squared.",
+            r"\partial\frac{u}{v} = \frac{\partial u\; v - u\; \partial v}{v^2}", _quotient,
+            div(Fn("exp", (_z,)), Sum((_k,), Fn("exp", (_zb,))))),
     Theorem("product rule", "Each factor in turn is differentiated, and the results are added.",
             r"\partial(u\,v) = \partial u\; v + u\; \partial v", _product, mul(_z, Fn("exp", (_z,)))),
     Theorem("power rule", "The exponent comes down and goes down by one.", r"\partial u^n = n\,u^{n-1}\,\partial u", _power, power(_z, 3)),
     Theorem("finite sum", "The derivative of a finite sum is taken term by term.", r"\partial\sum_b u_b = \sum_b \partial u_b", _finite_sum,
             Sum((_k,), power(_zb, 2))),
     Theorem("largest entry", "A maximum changes as its largest entry does; tied entries share equally.",
-            r"\partial\max_b u_b = \frac{\sum_b 1\{u_b = \max\}\,\partial u_b}{\sum_b 1\{u_b=\max\}}", _largest, Extremum("max", (_k,), _zb)),
+            r"\partial\max_b u_b = \frac{\sum_b 1\{u_b = \max\}\,\partial u_b}{\sum_b 1\{u_b=\max\}}",
+            _largest, Extremum("max", (_k,), _zb)),
     Theorem("choice", "Under a mask, each side is differentiated on its own.",
             r"\partial\,(c\;?\;u:v) = (c\;?\;\partial u : \partial v)", _choice, Where(Iverson(">", sub(_z, num(9))), power(_z, 2), _z)),
     *_chain_rows(),
 ]
 
-THEOREMS: dict[str, Theorem] = {}
-for _row in _ROWS:
-    if _row.name in THEOREMS:
-        raise ValueError(f"two theorems named {_row.name}")
-    THEOREMS[_row.name] = _row
+THEOREMS: dict[str, Theorem] = table(_ROWS)
 
 _BY_TYPE: dict[type, tuple[str, ...]] = {
     At: ("independent entries",), Add: ("sum rule",), Mul: ("constant factor", "quotient rule", "product rule"), Pow: ("power rule",),

@@ -10,9 +10,9 @@ from derive.index import Expr, Index, Num, num
 __all__ = ["LETTERS", "Value", "index_letters", "indices_for", "is_one", "letter_for", "scalar"]
 
 # The letters that indices over a size of this name are shown with, in order of preference.
-LETTERS = {"m": "ijl", "n": "ijl", "N": "ijl", "M": "ijl", "batch": "ijl", "B": "ijl", "d": "abq", "D": "abq", "f": "abq", "features": "abq",
-           "k": "cbg", "K": "cbg", "C": "cbg", "c": "cbg", "classes": "cbg", "h": "rsu", "H": "rsu", "hidden": "rsu", "l": "jst", "L": "jst",
-           "t": "tsu", "T": "tsu", "e": "vwu", "p": "qvw"}
+LETTERS = {"m": "ijl", "n": "ijl", "N": "ijl", "M": "ijl", "batch": "ijl", "B": "ijl", "d": "abq", "D": "abq", "f": "abq",
+           "features": "abq", "k": "cbg", "K": "cbg", "C": "cbg", "c": "cbg", "classes": "cbg", "h": "rsu", "H": "rsu", "hidden": "rsu",
+           "l": "jst", "L": "jst", "t": "tsu", "T": "tsu", "e": "vwu", "p": "qvw"}
 _POOL = "ijklabcrstuvnqgw"
 
 

@@ -1,0 +1,6 @@
+"""Checks of handwritten gradients."""
+
+from derive.checking.check import check
+from derive.checking.report import CheckFailed, Report
+
+__all__ = ["CheckFailed", "Report", "check"]

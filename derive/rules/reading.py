@@ -1,0 +1,76 @@
+"""What a row of the table of primitives holds: a name, a way to read it as an index expression, and a sample.
+
+Legend: u, v are entries; x an array (`Value`); e the equation.  The sample is a JAX function and the shapes to trace it at, from which tests
+are generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from derive.derivation import Assumption
+from derive.index import ZERO, Expr
+from derive.rules.table import declared_once
+from derive.rules.value import Value, is_one
+
+__all__ = ["PRIMITIVES", "Equation", "Primitive", "Wrapper", "declare", "elementwise"]
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One equation of a jaxpr: its inputs, parameters, the shape and kind of its result, and where to record an assumption."""
+
+    inputs: tuple[Value, ...]
+    params: Mapping[str, Any]
+    shape: tuple[Expr, ...]
+    kind: str
+    assume: Callable[[Assumption], None]
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A row: the name in the jaxpr, the meaning, how to read it, and a sample (function, shapes)."""
+
+    name: str
+    meaning: str
+    read: Callable[[Equation], Value | list[Value]]
+    sample: tuple[Callable[..., Any], dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """A library function that is kept whole because its own rule is the textbook's."""
+
+    name: str
+    function: Callable[..., Expr]
+    arity: int
+    sample: tuple[Callable[..., Any], dict[str, str]]
+
+    def fits(self, inputs: list[Value]) -> bool:
+        """Whether it is called with the arguments that the row knows."""
+        return len(inputs) == self.arity
+
+    def read(self, inputs: list[Value]) -> Value:
+        """The function, entry by entry."""
+        return elementwise(self.function, tuple(inputs), max((x.shape for x in inputs), key=len), "float")
+
+
+PRIMITIVES: dict[str, Primitive] = {}
+
+
+def declare(name: str, meaning: str, read: Callable[[Equation], Value | list[Value]], sample: Callable[..., Any], **shapes: str) -> None:
+    """Add a row to the table; `sample` is a function that contains the primitive, to be traced at `shapes`.
+
+    Raises:
+        ValueError: the name is declared already.
+    """
+    declared_once(PRIMITIVES, Primitive(name, meaning, read, (sample, shapes)))
+
+
+def elementwise(function: Callable[..., Expr], inputs: tuple[Value, ...], shape: tuple[Expr, ...], kind: str) -> Value:
+    """A function of entries at the same index; scalars and axes of size 1 are stretched."""
+    def at(*i: Expr) -> Expr:
+        return function(*(x.at(*(ZERO if is_one(n) else j for n, j in zip(x.shape, i))) if x.shape else x.at() for x in inputs))
+    return Value(shape, at, kind)
