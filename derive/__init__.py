@@ -5,11 +5,12 @@
     >>> print(d)
 """
 
+from derive.checking import CheckFailed, Report, check
 from derive.errors import BadInput, DeriveError, MissingExtra, Never, NotYet, Undecided
 from derive.face import Derivation, gradient, hessian, jacobian, vjp
 from derive.proof import Proof, prove
 
 __version__ = "0.1.0"
 
-__all__ = ["BadInput", "Derivation", "DeriveError", "MissingExtra", "Never", "NotYet", "Proof", "Undecided", "gradient", "hessian",
+__all__ = ["BadInput", "CheckFailed", "Derivation", "DeriveError", "MissingExtra", "Never", "NotYet", "Proof", "Report", "Undecided", "check", "gradient", "hessian",
            "jacobian", "prove", "vjp"]

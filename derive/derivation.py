@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from derive.errors import Place
-from derive.index import Expr, Index
+from derive.index import Expr, Index, Iverson, sub
 
-__all__ = ["Argument", "Assumption", "Definition", "Section", "Source", "Step", "Story"]
+__all__ = ["Argument", "Assumption", "Definition", "Section", "Source", "Step", "Story", "label_in_range"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Assumption:
 
     text: str
     condition: Expr | None = None
+
+
+def label_in_range(label: Expr, size: Expr) -> Assumption:
+    """The assumption that a label used as an index lies in 0 … size − 1."""
+    return Assumption("labels count from 0 and stay in range", Iverson(">", sub(size, label)))
 
 
 @dataclass(frozen=True)

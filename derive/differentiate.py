@@ -13,7 +13,7 @@ from derive.assume import use
 from derive.derivation import Argument, Assumption, Definition, Section, Story
 from derive.domains import premises
 from derive.index import (
-    ONE, ZERO, Add, At, Delta, Expr, Fn, Index, Partial, Sum, add, array_names, delta, fresh, mul, neg, size_names, substitute, walk,
+    ONE, ZERO, Add, At, Delta, Expr, Fn, Index, Partial, Sum, add, array_names, delta, fresh, mul, neg, power, size_names, substitute, walk,
 )
 from derive.normal.present import cost
 from derive.outline import Outline, outline
@@ -101,7 +101,7 @@ class _Builder:
         if plan.example is not None:
             left = At(LOSS, (plan.example,))
             chain = Chain("The loss of one example", plan.written, left=left,
-                          prose=f"{last.name} adds up one number for each example; first the derivative of one of them.")
+                          prose=f"{last.name} adds up one number {LOSS} for each example. First comes the derivative of one of them.")
             self.sections.append(chain.to("contraction", plan.data).section())
             self.uses.append(_Use(LOSS, (plan.example,), plan.data, ONE, True))
             return
@@ -151,7 +151,7 @@ class _Builder:
                 continue
             chain = Chain(f"How {d.name} depends on {n}", Partial(body, entry), left=Partial(At(d.name, d.indices), entry),
                           prose=self._row_prose(d, n, entry)).differentiate()
-            chain.to("contraction", contract(self.ready.algebra, chain.current)).to("names", self.ready.pretty(chain.current))
+            chain.to("contraction", contract(self.ready.algebra, chain.current)).polish("names written back", self.ready.pretty(chain.current))
             if self._mixes(chain.current, d.indices, entry):
                 self.jacobians[d.name, n] = (d.indices, entry, chain.current)
                 self.sections.append(chain.section(self._cases(chain.current, d.indices, entry)))
@@ -169,7 +169,7 @@ class _Builder:
         same = [i for i in entry.indices if i in d.indices]
         if not same:
             return ""
-        return f"Each row ({', '.join(f'{i.args[0]} fixed' for i in same)}) of {d.name} depends on the same row of {n} alone."  # type: ignore[union-attr]
+        return f"Each row ({', '.join(f'{i.args[0]} fixed' for i in same)}) of {d.name} depends on the same row of {n} alone."
 
     def _is_linear(self, d: Definition, n: str) -> bool:
         """Whether the derivative does not mention n again, so that it needs no section of its own."""
@@ -254,19 +254,20 @@ class _Builder:
             weight = self.plan.weight if use.single and not single else ONE
             bar = substitute(use.bar, renaming)
             top = substitute(self._label(use.single), renaming)
-            symbolic = Partial(top, At(use.name, tuple(renaming[i] for i in use.indices)))  # type: ignore[misc]
+            symbolic = Partial(top, At(use.name, tuple(renaming[i] for i in use.indices)))
             own_loss = use.name in (LOSS, self.ready.definitions[-1].name)
             step = Partial(symbolic.args[1], At(n, own))
             start.append(_summed(bound, mul(weight, step if own_loss and use.bar is ONE else mul(symbolic, step))))
             worked.append(_summed(bound, mul(weight, bar, local)))
         label = self._label(single)
-        title = f"From {label.name} to {n}" if any(u.name == LOSS for u in uses) else f"From {', '.join(u.name for u in uses)} back to {n}"
-        chain = Chain(title, add(*start), left=Partial(label, At(n, own)))
+        paths = [u.name for u in uses if u.name not in (LOSS, self.ready.definitions[-1].name)]
+        loss = f"the loss {LOSS} of one example" if single and self.plan.example is not None else label.name
+        chain = Chain(f"From {loss} to {n}", add(*start), left=Partial(label, At(n, own)), prose=_paths_prose(loss, n, paths))
         if len(uses) == 1 and start[0] is chain.left:
             chain.start = chain.current = worked[0]
-        chain.to("chain rule", add(*worked)).differentiate()
+        chain.to("chain rule, all paths", add(*worked)).differentiate()
         chain.to("contraction", contract(self.ready.algebra, chain.current))
-        return chain.to("names", self.ready.pretty(chain.current))
+        return chain.polish("names written back", self.ready.pretty(chain.current))
 
     def _worth_a_name(self, d: Definition, bar: Expr, single: bool) -> bool:
         """Name a cotangent that contains a contraction, or that makes what follows shorter."""
@@ -316,18 +317,25 @@ class _Builder:
         bound = (fresh(example),) if inside else ()
         renaming = {example: bound[0]} if bound else {}
         label = self._label(False)
-        mean = Chain("All examples together", mul(self.plan.weight, _summed(bound, substitute(chain.left, renaming))),  # type: ignore[arg-type]
+        mean = Chain(self._together(), mul(self.plan.weight, _summed(bound, substitute(chain.left, renaming))),  # type: ignore[arg-type]
                      left=Partial(label, At(self.wrt, own)),
-                     prose="The loss is a weighted sum over the examples, so its derivative is the same weighted sum of theirs.")
+                     prose=f"{label.name} adds the examples up with the same weight for each, so its derivative adds up theirs with that weight.")
         mean.to("linearity", mul(self.plan.weight, _summed(bound, substitute(chain.current, renaming))))
-        mean.to("names", self.ready.pretty(mean.current))
+        mean.polish("names written back", self.ready.pretty(mean.current))
         self.sections.append(mean.section())
         return mean.current
 
+    def _together(self) -> str:
+        """What adds the examples up: a mean where the weight is 1 over their number."""
+        assert self.plan.example is not None
+        return "The mean over the examples" if self.plan.weight is power(self.plan.example.size, -1) else "The sum over the examples"
+
     def _direct(self, own: tuple[Index, ...]) -> Expr:
-        chain = Chain(f"The term in {self.wrt} alone", Partial(self.plan.direct, At(self.wrt, own)),
+        others = len(self.ready.definitions) > 1
+        title = f"The regulariser: the term in {self.wrt} alone" if others and self.plan.data is not ZERO else f"The term in {self.wrt}"
+        chain = Chain(title, Partial(self.plan.direct, At(self.wrt, own)),
                       prose=f"This part of {self.ready.definitions[-1].name} depends on {self.wrt} directly.").differentiate()
-        chain.to("contraction", contract(self.ready.algebra, chain.current)).to("names", self.ready.pretty(chain.current))
+        chain.to("contraction", contract(self.ready.algebra, chain.current)).polish("names written back", self.ready.pretty(chain.current))
         self.sections.append(chain.section())
         return chain.current
 
@@ -340,7 +348,7 @@ class _Builder:
         for c in reversed(self.cotangents):
             written = expand(chain.current, {c.name: bodies[c.name]})
             if cost(written) <= _READABLE:
-                chain.to("definition", written)
+                chain.to("names written out", written)
         self.sections.append(chain.section())
         name = f"d{self.wrt}" if self.kind != "jacobian" else f"d{self.ready.definitions[-1].name}_d{self.wrt}"
         shape = (*(self.ready.definitions[-1].shape if self.kind == "jacobian" else ()), *self.argument.shape)
@@ -349,6 +357,13 @@ class _Builder:
 
 
 _READABLE = 24
+
+
+def _paths_prose(loss: str, n: str, paths: list[str]) -> str:
+    if not paths:
+        return ""
+    through = paths[0] if len(paths) == 1 else ", ".join(paths[:-1]) + " and " + paths[-1]
+    return f"{loss[0].upper() + loss[1:] if ' ' in loss else loss} depends on {n} through {through}, whose derivative is already known."
 
 
 def _summed(bound: tuple[Index, ...], body: Expr) -> Expr:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from derive.derivation import Argument
-from derive.index import At, Expr, size_names
+from derive.index import Add, At, Expr, Iverson, Mul, add, neg, size_names
 
 __all__ = ["Point", "points", "sizes_of"]
 
@@ -95,15 +95,12 @@ def _draw(argument: Argument, sizes: dict[str, int], bounds: list[Expr], style: 
 
 
 def label_bounds(assumptions: Sequence[Expr | None]) -> dict[str, list[Expr]]:
-    """From conditions δ(label, size), read as 'label < size', the sizes that each label array must stay below."""
+    """From conditions 1{size − label > 0}, the sizes that each label array must stay below."""
     out: dict[str, list[Expr]] = {}
     for condition in assumptions:
-        if condition is None or type(condition).__name__ != "Delta":
-            continue
-        sides = condition.args
-        for label, bound in (sides, sides[::-1]):
-            if isinstance(label, At) and label.kind == "int":
-                out.setdefault(label.name, []).append(bound)
+        if isinstance(condition, Iverson) and condition.args[0] == ">" and isinstance(condition.args[1], Add):
+            for label in condition.args[1].args[0]:
+                entry = label.args[0][-1] if isinstance(label, Mul) and len(label.args[0]) == 2 else None
+                if isinstance(entry, At) and entry.kind == "int" and neg(entry) is label:
+                    out.setdefault(entry.name, []).append(add(*(part for part in condition.args[1].args[0] if part is not label)))
     return out
-
-

@@ -169,7 +169,7 @@ def _renamed(program: Program, names: Mapping[str, str]) -> Program:
 
     def change(node: Expr) -> Expr:
         entries = {part: At(table[part.name], part.indices, part.kind) for part in walk(node) if isinstance(part, At) and part.name in table}
-        return substitute(node, entries)  # type: ignore[arg-type]
+        return substitute(node, entries)
     definitions = tuple(replace(d, name=table.get(d.name, d.name), body=change(d.body)) for d in program.definitions)
     assumptions = tuple(replace(a, condition=change(a.condition) if a.condition is not None else None) for a in program.assumptions)
     arguments = tuple(replace(a, name=names.get(a.name, a.name)) for a in program.source.arguments)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from derive.derivation import Section, Step
 from derive.errors import NotYet
 from derive.index import ZERO, Add, Delta, Expr, Index, Mul, Partial, Sum, add, mul, rebuild, substitute
 from derive.normal import Algebra
+from derive.normal.present import cost
 from derive.normal.ring import depends
 from derive.rules.theorems import Theorem, rewrite, theorem_for
 
@@ -28,6 +31,14 @@ class Chain:
             self.steps.append(Step(rule, self.current, after, self.title, note))
             self.current = after
         return self
+
+    def polish(self, rule: str, after: Expr) -> Chain:
+        """Go on to a form that reads better; one that only reorders what is there takes the place of the last step's."""
+        if after is not self.current and self.steps and cost(after) == cost(self.current):
+            self.steps[-1] = replace(self.steps[-1], after=after)
+            self.current = after
+            return self
+        return self.to(rule, after)
 
     def differentiate(self) -> Chain:
         """Work out all derivatives, one theorem at a time, outermost first."""

@@ -39,7 +39,7 @@ from derive.render.names import Notation
 __all__ = ["FUNCTIONS", "ExtremumOver", "Indicator", "MaxOver", "MinOver", "to_sympy"]
 
 
-class ExtremumOver(ExprWithLimits):  # type: ignore[misc]  # SymPy has no types
+class ExtremumOver(ExprWithLimits):
     """The largest or smallest value of an expression over ranges of indices: MaxOver(body, (i, 0, n − 1), …)."""
 
     is_real = True  # as everything that is searched here
@@ -80,7 +80,7 @@ class MinOver(ExtremumOver):
     _choose = sympy.Min
 
 
-class Indicator(sympy.Function):  # type: ignore[misc]  # SymPy has no types
+class Indicator(sympy.Function):
     """1 where a relation holds, else 0; for relations that contain a Piecewise, on which SymPy's own Piecewise recurses for ever."""
 
     nargs = 1

@@ -106,7 +106,7 @@ class Functions(Sums):
 
     def _log_of_positive(self, a: Expr) -> Poly:
         if isinstance(a, Fn) and a.args[0] == "exp":
-            return a.args[1][0]  # type: ignore[no-any-return]
+            return a.args[1][0]
         if isinstance(a, Poly):
             return atom(Fn("log", (a,))) if not is_number(a) else self._log_of_number(number(a))
         return atom(Fn("log", (atom(a),)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import Any
 from math import isqrt
 
 from derive.index import At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Num, Poly, Size, Sum

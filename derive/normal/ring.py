@@ -44,12 +44,12 @@ def atom(a: Expr) -> Poly:
 
 def terms(p: Poly) -> frozenset[tuple[Mono, Fraction]]:
     """The (product, coefficient) pairs of a polynomial."""
-    return p.args[0]  # type: ignore[no-any-return]
+    return p.args[0]
 
 
 def factors(m: Mono) -> frozenset[tuple[Expr, Fraction]]:
     """The (atom, exponent) pairs of a product."""
-    return m.args[0]  # type: ignore[no-any-return]
+    return m.args[0]
 
 
 def is_indicator(a: Expr) -> bool:

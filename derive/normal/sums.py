@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import groupby, permutations, product
 from math import factorial, prod
 
-from derive.derivation import Assumption
+from derive.derivation import Assumption, label_in_range
 from derive.errors import NotYet
 from derive.index import At, Delta, Expr, Extremum, Index, Mono, Num, Poly, Size, Sum, fresh, walk
 from derive.normal.products import Products
@@ -67,7 +67,7 @@ class Sums(Products):
 
     def assume_label(self, value: Expr, size: Expr) -> None:
         """Record that a label is in range."""
-        self.labels.setdefault((value, size), Assumption("labels in range", Delta(value, size)))
+        self.labels.setdefault((value, size), label_in_range(value, size))
 
     def _flattened(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly | None:
         """Σ_b f(b) Σ_c g(b, c) = Σ_{b,c} f(b) g(b, c)."""

@@ -39,14 +39,21 @@ _KINDS = {"gradient": "The gradient of `{f}` with respect to `{x}`", "vjp": "The
           "jacobian": "The Jacobian of `{f}` with respect to `{x}`", "hessian": "The second derivatives of `{f}` with respect to `{x}`"}
 
 
+RESULT = "The result"
+
+
 def document(story: Story, statements: Statements, extras: Extras = (), linear: bool = False) -> Document:
     """The whole story as blocks; `linear` for forms that have one line for a formula."""
     context = Context(story_notation(story), linear)
     definitions = [_defined(definition, context) for definition in story.definitions]
     told: set[str] = set()
-    sections = [block for section in story.sections for block in _section(section, context, statements, told)]
-    answer = [*_cotangents(story, context), Heading("The result"), Equations((_result(story, context),), True)]
-    body = (Heading("Definitions"), Equations(tuple(definitions)), *sections, *answer, *_fine_print(story, context))
+    concluded = bool(story.sections) and story.sections[-1].title == RESULT
+    before = story.sections[:-1] if concluded else story.sections
+    sections = [block for section in before for block in _section(section, context, statements, told)]
+    answer = _section(story.sections[-1], context, statements, told) if concluded else (
+        Heading(RESULT), Equations((_result(story, context),), True))
+    body = (Heading("Definitions"), Equations(tuple(definitions)), *sections, *_cotangents(story, context), *answer,
+            *_fine_print(story, context))
     opening = (Code(story.source.text.strip("\n"), "python"), Heading("How to read this"), legend(story, context, body))
     return Document(_title(story), (*opening, *body, *_extras(extras)))
 

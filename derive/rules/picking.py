@@ -5,12 +5,12 @@ Legend: as in `primitives`; n is a size, g the dimension numbers of a gather or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 from jax import lax
 
-from derive.derivation import Assumption
+from derive.derivation import Assumption, label_in_range
 from derive.errors import NotYet
 from derive.index import ONE, ZERO, Delta, Expr, Index, Iverson, Num, Sum, Where, add, delta, mul, num, sub, substitute
 from derive.rules.primitives import Equation, declare, uses_label
@@ -36,7 +36,8 @@ def shifted(i: Expr, by: Expr, *, minus: bool = False) -> Expr:
 
 def _concatenate(e: Equation) -> Value:
     """Pieces side by side: a literal position picks its piece, a symbolic one is compared with the boundaries."""
-    axis, offsets, start = e.params["dimension"], [], ZERO
+    axis, offsets = e.params["dimension"], []
+    start: Expr = ZERO
     for x in e.inputs:
         offsets.append(start)
         start = _sum_of(start, x.shape[axis])
@@ -64,7 +65,8 @@ def _slice(e: Equation) -> Value:
 
 
 def _split(e: Equation) -> list[Value]:
-    x, axis, start, out = e.inputs[0], e.params["axis"], ZERO, []
+    x, axis, out = e.inputs[0], e.params["axis"], []
+    start: Expr = ZERO
     for part in e.params["sizes"]:
         shape = tuple(size(part) if a == axis else n for a, n in enumerate(x.shape))
         def at(*i: Expr, start: Expr = start) -> Expr:
@@ -104,53 +106,60 @@ def _gather(e: Equation) -> Value:
     return Value(e.shape, at, x.kind)
 
 
-def _label(labels: Value, batch: list[Expr], position: int) -> Expr:
+def _label(labels: Value, batch: Sequence[Expr], position: int) -> Expr:
     return labels.at(*(ZERO if is_one(n) else j for n, j in zip(labels.shape, batch)), num(position))
 
 
 def _assume_in_range(e: Equation, label: Expr, n: Expr) -> None:
     if uses_label(label):
-        e.assume(Assumption("labels in range", Delta(*sorted((label, n), key=lambda node: node.key))))
+        e.assume(label_in_range(label, n))
     elif not (label is ZERO or isinstance(label, Index)):
         e.assume(Assumption("index in range", Iverson(">", sub(n, label))))
 
 
 def _scatter(build: Callable[[Expr, Expr, Expr], Expr], *, adds: bool) -> Callable[[Equation], Value]:
+    """Entries changed where an update lands: build(old entry, whether one lands here, update)."""
     def read(e: Equation) -> Value:
-        x, labels, updates = e.inputs
-        g = e.params["dimension_numbers"]
-        wide = [axis for axis in range(len(x.shape)) if axis not in (*g.inserted_window_dims, *g.operand_batching_dims)]
+        x = e.inputs[0]
 
         def at(*i: Expr) -> Expr:
-            rows = [bound(n) for axis, n in enumerate(updates.shape) if axis not in g.update_window_dims]
-            known: dict[Expr, Expr] = {}
-            conditions = []
-            pairs = [(axis, _label(labels, rows, k)) for k, axis in enumerate(g.scatter_dims_to_operand_dims)]  # type: ignore[arg-type]
-            pairs += [(a, rows[b]) for a, b in zip(g.operand_batching_dims, g.scatter_indices_batching_dims)]
-            for axis, label in pairs:
-                if isinstance(label, Index) and label in rows and label not in known:
-                    known[label] = i[axis]
-                else:
-                    conditions.append((axis, label))
-            left = [row for row in rows if row not in known and not is_one(row.size)]
-            fixed = {**{row: ZERO for row in rows if is_one(row.size)}, **known}
-            hit = ONE
-            for axis, label in conditions:
-                hit = mul(hit, delta(i[axis], _substituted(label, fixed)))
-                if uses_label(label):
-                    _assume_in_range(e, _substituted(label, fixed), x.shape[axis])
-            windows = iter([i[axis] for axis in wide])
-            row_iter = iter(rows)
-            where = [next(windows) if axis in g.update_window_dims else next(row_iter) for axis in range(len(updates.shape))]
-            update = _substituted(updates.at(*(ZERO if is_one(n) else w for n, w in zip(updates.shape, where))), fixed)
+            hit, update, left = _landing(e, i)
             if left and not adds:
                 raise NotYet("Entries are stored at labels that may coincide, so that the last one wins.",
                              hint="Use one row index for each row, x.at[jnp.arange(m), y].set(v), or .add.")
             if left:
-                return add(x.at(*i), Sum(tuple(left), mul(hit, update)))
+                return add(x.at(*i), Sum(left, mul(hit, update)))
             return build(x.at(*i), hit, update)
         return Value(e.shape, at, x.kind)
     return read
+
+
+def _landing(e: Equation, i: tuple[Expr, ...]) -> tuple[Expr, Expr, tuple[Index, ...]]:
+    """(whether an update lands on the entry i, that update, the rows of updates that i does not determine)."""
+    x, labels, updates = e.inputs
+    g = e.params["dimension_numbers"]
+    rows = [bound(n) for axis, n in enumerate(updates.shape) if axis not in g.update_window_dims]
+    pairs = [(axis, _label(labels, rows, k)) for k, axis in enumerate(g.scatter_dims_to_operand_dims)]
+    pairs += [(a, rows[b]) for a, b in zip(g.operand_batching_dims, g.scatter_indices_batching_dims)]
+    fixed: dict[Expr, Expr] = {row: ZERO for row in rows if is_one(row.size)}
+    hit: Expr = ONE
+    conditions = []
+    for axis, label in pairs:
+        if isinstance(label, Index) and label in rows and label not in fixed:
+            fixed[label] = i[axis]
+            hit = hit if label.size is x.shape[axis] else mul(hit, Iverson(">", sub(label.size, i[axis])))
+        else:
+            conditions.append((axis, label))
+    for axis, label in conditions:
+        label = _substituted(label, fixed)
+        hit = mul(hit, delta(i[axis], label))
+        if uses_label(label):
+            _assume_in_range(e, label, x.shape[axis])
+    wide = [axis for axis in range(len(x.shape)) if axis not in (*g.inserted_window_dims, *g.operand_batching_dims)]
+    windows, each = iter([i[axis] for axis in wide]), iter(rows)
+    where = [next(windows) if axis in g.update_window_dims else next(each) for axis in range(len(updates.shape))]
+    update = updates.at(*(ZERO if is_one(n) else w for n, w in zip(updates.shape, where)))
+    return hit, _substituted(update, fixed), tuple(row for row in rows if row not in fixed)
 
 
 def _substituted(u: Expr, mapping: dict[Expr, Expr]) -> Expr:

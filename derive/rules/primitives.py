@@ -107,7 +107,7 @@ def _absolute(u: Expr) -> Expr:
 def certainly_positive(u: Expr) -> bool:
     """Whether an expression as written is a sum or product of exponentials, sizes and positive numbers."""
     if isinstance(u, Num):
-        return u.value > 0
+        return bool(u.value > 0)
     if isinstance(u, Fn):
         return u.args[0] == "exp"
     name = type(u).__name__

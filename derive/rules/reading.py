@@ -1,7 +1,7 @@
 """What a row of the table of primitives holds: a name, a way to read it as an index expression, and a sample.
 
-Legend: u, v are entries; x an array (`Value`); e the equation.  The sample is a JAX function and the shapes to trace it at, from which tests
-are generated.
+Legend: u, v are entries; x an array (`Value`); e the equation.  The sample is a JAX function and the shapes to trace it at, from which
+tests are generated.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class _Reader:
 
     def value(self, variable: Any, known: dict[Any, Value]) -> Value:
         if isinstance(variable, Literal):
-            return Value((), lambda: self.number(np.asarray(variable.val)[()]), _kind(variable.aval.dtype))
+            return Value((), lambda: self.number(np.asarray(variable.val)[()]), _kind(np.asarray(variable.val).dtype))
         return known[variable]
 
     # ------------------------------------------------------------------------------------------- walking
@@ -243,5 +243,5 @@ def _kind(dtype: Any) -> str:
 
 
 def _is_alias(body: Expr) -> bool:
-    return isinstance(body, (At, Delta, Num, Index)) or (isinstance(body, Iverson))
+    return isinstance(body, (At, Delta, Num, Index, Iverson))
 

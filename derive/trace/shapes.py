@@ -12,7 +12,7 @@ from derive.derivation import Argument
 from derive.errors import BadInput, DeriveError, NotYet, Place
 from derive.rules.sizes import size
 
-__all__ = ["Shapes", "argument_shapes", "call", "place_of"]
+__all__ = ["Shapes", "annotated_shapes", "argument_shapes", "call", "place_of"]
 
 Shapes = Mapping[str, str] | Sequence[str] | None
 _KINDS = {"int": "int", "bool": "bool", "float": "float"}
@@ -45,7 +45,7 @@ def argument_shapes(function: Callable[..., Any], shapes: Shapes) -> tuple[Argum
     names = _argument_names(function)
     place = place_of(function)
     given = _by_name(shapes, names, place)
-    annotated = _annotations(function)
+    annotated = annotated_shapes(function)
     arguments = []
     for name, optional in names.items():
         text = given.get(name, annotated.get(name))
@@ -85,7 +85,8 @@ def _by_name(shapes: Shapes, names: Mapping[str, bool], place: Place | None) -> 
     return dict(shapes)
 
 
-def _annotations(function: Callable[..., Any]) -> dict[str, str]:
+def annotated_shapes(function: Callable[..., Any]) -> dict[str, str]:
+    """The shapes that jaxtyping annotations (or `float`, `int`) give, by argument name; the others are left out."""
     plain = inspect.unwrap(function)
     try:
         hints = typing.get_type_hints(plain, include_extras=True)
