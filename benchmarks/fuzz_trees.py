@@ -13,7 +13,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -314,13 +314,18 @@ class Wrong(AssertionError):
     """A law does not hold; the message carries the expressions and the point."""
 
 
-def values_differ(left: Expr, right: Expr, seed: int) -> str:
-    """Where the two differ though both are defined; empty where they agree at all points that were tried."""
+Labels = Collection[tuple[Expr, Expr]]
+
+
+def values_differ(left: Expr, right: Expr, seed: int, labels: Labels = ()) -> str:
+    """Where the two differ though both are defined and the labels are in range; empty where they agree at all points that were tried."""
     free = sorted(left.free | right.free, key=lambda i: i.key)
     with mpmath.workdps(40):
         for turn, sizes in enumerate(PLACES):
             for ties in (False, True):
                 judge = Judge(sizes, seed + turn, ties)
+                if not all(_in_range(judge, label, size) for label, size in labels):
+                    continue
                 for place in itertools.product(*(range(judge.value(i.size, {})) for i in free)):
                     at = dict(zip(free, place))
                     try:
@@ -332,36 +337,48 @@ def values_differ(left: Expr, right: Expr, seed: int) -> str:
     return ""
 
 
-def run(count: int, seed: int = 0, deepest: int = 3, algebra: type[Algebra] = Algebra) -> Counter[str]:
-    """Try both laws on `count` pairs.
+def _in_range(judge: Judge, label: Expr, size: Expr) -> bool:
+    free, n = tuple(label.free), judge.value(size, {})
+    places = itertools.product(*(range(judge.value(i.size, {})) for i in free))
+    return all(0 <= judge.value(label, dict(zip(free, place))) < n for place in places)
+
+
+def one(number: int, seed: int = 0, deepest: int = 3, algebra: type[Algebra] = Algebra) -> str:
+    """Try both laws on one pair; what was found, in words.
 
     Raises:
         Wrong: a law does not hold.
     """
-    outcome: Counter[str] = Counter()
-    for number in range(count):
-        rng = random.Random(f"{seed} {number}")
-        maker = Maker(rng)
-        left = maker.tree(rng.randint(1, deepest), FREE)
-        equal = rng.random() < 0.5
-        right = maker.same(left) if equal else maker.mutated(maker.same(left) if rng.random() < 0.5 else left)
-        normal = algebra(hard=True)
-        try:
-            forms = normal.canonical(left), normal.canonical(right)
-            zero = normal.is_zero(normal.sub(*forms))
-        except NotYet:
-            outcome["not yet"] += 1
-            continue
-        soft = algebra(hard=False).canonical(left)
-        for name, form in (("hard", forms[0]), ("soft", soft)):
-            found = values_differ(left, form, number)
-            if found:
-                raise Wrong(f"pair {number}: the {name} normal form changes the value: {found}\n{left}\n{form}")
-        found = values_differ(left, right, number) if zero or not equal else ""
-        if zero and found:
-            raise Wrong(f"pair {number}: called equal: {found}\n{left}\n{right}")
-        outcome[f"{'equal' if equal else 'mutated'}, {'called equal' if zero else 'numbers differ' if found else 'not seen'}"] += 1
-    return outcome
+    rng = random.Random(f"{seed} {number}")
+    maker = Maker(rng)
+    left = maker.tree(rng.randint(1, deepest), FREE)
+    equal = rng.random() < 0.5
+    right = maker.same(left) if equal else maker.mutated(maker.same(left) if rng.random() < 0.5 else left)
+    normal = algebra(hard=True)
+    try:
+        forms = normal.canonical(left), normal.canonical(right)
+        zero = normal.is_zero(normal.sub(*forms))
+        reader = algebra(hard=False)
+        soft = reader.canonical(left)
+    except NotYet:
+        return "not yet"
+    for name, form, labels in (("hard", forms[0], normal.labels), ("soft", soft, reader.labels)):
+        found = values_differ(left, form, number, labels)
+        if found:
+            raise Wrong(f"pair {number}: the {name} normal form changes the value: {found}\n{left}\n{form}")
+    found = values_differ(left, right, number, normal.labels) if zero or not equal else ""
+    if zero and found:
+        raise Wrong(f"pair {number}: called equal: {found}\n{left}\n{right}")
+    return f"{'equal' if equal else 'mutated'}, {'called equal' if zero else 'numbers differ' if found else 'not seen'}"
+
+
+def run(count: int, seed: int = 0, deepest: int = 3, algebra: type[Algebra] = Algebra) -> Counter[str]:
+    """Try both laws on `count` pairs, and count what was found.
+
+    Raises:
+        Wrong: a law does not hold.
+    """
+    return Counter(one(number, seed, deepest, algebra) for number in range(count))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ As long as rows do not mix, it is that of the loss ℓ_i of one example; the wei
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from derive.assume import use
 from derive.derivation import Argument, Assumption, Definition, Section, Story
@@ -62,12 +62,13 @@ class _Builder:
         self.ready = prepare(program.definitions, self.reserved, {wrt}, lambda algebra: use(declared, algebra, program.source.arguments))
         self.moving = self._moving()
         self.plan: Outline = outline(self.ready, wrt, self.moving, self.reserved, scalar=kind == "gradient")
+        self.scalar = next(name for name in ("L", "loss", "ℒ") if name not in names | {d.name for d in self.ready.definitions})
         self.sections: list[Section] = list(self.ready.sections)
         self.jacobians: dict[tuple[str, str], tuple[tuple[Index, ...], At, Expr]] = {}
         self.cotangents: list[Definition] = []
         self.uses: list[_Use] = []
-        self.target, self.full = indices_for(self.argument.shape, self.reserved)
-        self.seed_indices: tuple[Index, ...] = ()
+        self.seed_indices = self.ready.definitions[-1].indices if kind == "jacobian" else ()
+        self.target, self.full = indices_for(self.argument.shape, self.reserved | {i.name for i in self.seed_indices})
 
     def _moving(self) -> set[str]:
         """The definitions that depend on the argument."""
@@ -108,19 +109,10 @@ class _Builder:
         bar: Expr = ONE
         if self.kind == "vjp":
             bar = At("dout", last.indices)
-        elif self.kind == "jacobian":
-            self.seed_indices = self._output_indices(last)
-            bar = mul(*(delta(i, o) for i, o in zip(last.indices, self.seed_indices)))
+            self.sections.append(Section("The gradient that comes in", f"{last.name} flows into some loss {self.scalar} further on. What is "
+                                         f"given is dout, the derivative of {self.scalar} with respect to each entry of {last.name}.",
+                                         Partial(At(self.scalar), At(last.name, last.indices)), bar))
         self.uses.append(_Use(last.name, last.indices, plan.data, bar, False))
-
-    def _output_indices(self, last: Definition) -> tuple[Index, ...]:
-        taken = self.reserved | {i.name for i in self.target}
-        out: list[Index] = []
-        for i in last.indices:
-            letter = i.name if i.name not in taken else index_letters(i.size, taken)
-            taken.add(letter)
-            out.append(Index(letter, i.size, -9))
-        return tuple(out)
 
     def _live(self) -> set[str]:
         """The definitions on a path from the argument to the value."""
@@ -208,11 +200,12 @@ class _Builder:
     def _flow(self, use: _Use, n: str, keep: Index | None) -> tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]:
         """(bound indices, renaming of K, ∂D/∂n, still for one example) for one use of n."""
         own = self._indices_of(n)
-        axes = tied(use.body, n, use.indices)
+        kept = {*self.seed_indices, keep} if self._is_output(use) else {keep}
+        axes = tied(use.body, n, [i for i in use.indices if i not in kept])
         renaming: dict[Expr, Expr] = {same: own[k] for k, same in enumerate(axes) if same is not None}
         single = use.single and self.plan.example in renaming
         loose = [i for i in use.indices if i not in renaming]
-        renaming.update({i: (i if i is keep else fresh(i)) for i in loose})
+        renaming.update({i: (i if i in kept else fresh(i)) for i in loose})
         known = self.jacobians.get((use.name, n))
         entry = At(n, own)
         if known is not None:
@@ -221,8 +214,11 @@ class _Builder:
             local = substitute(value, swap)
         else:
             local = Partial(substitute(use.body, renaming), entry)
-        bound = tuple(renaming[i] for i in loose if i is not keep)
+        bound = tuple(renaming[i] for i in loose if i not in kept)
         return bound, renaming, local, single  # type: ignore[return-value]
+
+    def _is_output(self, use: _Use) -> bool:
+        return use.name == self.ready.definitions[-1].name and not use.single
 
     def _reach(self, d: Definition) -> None:
         """The cotangent of a definition from those of its uses; it is named where that helps."""
@@ -237,15 +233,16 @@ class _Builder:
         if self._worth_a_name(d, bar, single):
             name = _unused(f"d{d.name}", self.reserved | {x.name for x in self.ready.definitions})
             meaning = f"∂{self._label(single).name}/∂{d.name}"
-            self.cotangents.append(Definition(name, d.indices, bar, "cotangent", d.shape, None, meaning))
-            bar = At(name, d.indices)
+            seeds = tuple(i for i in self.seed_indices if i in bar.free)
+            self.cotangents.append(Definition(name, (*seeds, *d.indices), bar, "cotangent", (*(i.size for i in seeds), *d.shape), None, meaning))
+            bar = At(name, (*seeds, *d.indices))
         self.uses.append(_Use(d.name, d.indices, self.ready.bodies[d.name], bar, single))
 
     def _label(self, single: bool) -> At:
         last = self.ready.definitions[-1]
         if single and self.plan.example is not None:
             return At(LOSS, (self.plan.example,))
-        return At(last.name, self.seed_indices)
+        return At(self.scalar, ()) if self.kind == "vjp" else At(last.name, self.seed_indices)
 
     def _chain_to(self, n: str, own: tuple[Index, ...], uses: list[_Use], flows: list[tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]],
                   single: bool) -> Chain:
@@ -350,6 +347,8 @@ class _Builder:
             if cost(written) <= _READABLE:
                 chain.to("names written out", written)
         self.sections.append(chain.section())
+        cases = self._cases(chain.current, self.seed_indices, At(self.wrt, own)) if self.kind == "jacobian" else ()
+        self.sections[-1] = replace(self.sections[-1], cases=cases)
         name = f"d{self.wrt}" if self.kind != "jacobian" else f"d{self.ready.definitions[-1].name}_d{self.wrt}"
         shape = (*(self.ready.definitions[-1].shape if self.kind == "jacobian" else ()), *self.argument.shape)
         taken = self.reserved | {d.name for d in (*self.ready.definitions, *self.cotangents)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from derive.derivation import Assumption, Definition
-from derive.index import ONE, Expr, Fn, Iverson, Pow, Where, add, mul, neg, sub
+from derive.index import ONE, At, Expr, Fn, Iverson, Pow, Where, add, mul, neg, sub, substitute
 from derive.normal import Algebra
 from derive.normal.ring import is_number, number
 from derive.rules.functions import FUNCTIONS
@@ -20,9 +20,11 @@ __all__ = ["conditions", "premises"]
 def premises(definitions: Iterable[Definition], algebra: Algebra) -> list[Assumption]:
     """The conditions that are not evident, each as an assumption; those that follow from signs alone are left out."""
     out: dict[Expr, Assumption] = {}
+    definitions = list(definitions)
+    hard = _expanding(definitions)
     for definition in definitions:
         for op, u, guards in conditions(definition.body, ()):
-            if not _evident(op, u, algebra):
+            if not _evident(op, u, algebra) and not _evident(op, u, hard):
                 condition = _condition(op, u, guards)
                 out.setdefault(condition, Assumption(_WORDS[op], condition))
     return list(out.values())
@@ -30,6 +32,16 @@ def premises(definitions: Iterable[Definition], algebra: Algebra) -> list[Assump
 
 _WORDS = {">": "a logarithm or a power needs a positive number", ">=": "a root needs a number that is not negative",
           "!=": "a denominator is not zero"}
+
+
+def _expanding(definitions: list[Definition]) -> Algebra:
+    """A normal form that writes all names out: 1 − σ(z) is then seen to be positive."""
+    bodies = {d.name: d for d in definitions}
+
+    def lookup(entry: At) -> Expr | None:
+        d = bodies.get(entry.name)
+        return None if d is None else substitute(d.body, dict(zip(d.indices, entry.indices)))
+    return Algebra(hard=True, lookup=lookup)
 
 
 def _condition(op: str, u: Expr, guards: tuple[Expr, ...]) -> Expr:

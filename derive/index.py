@@ -360,7 +360,19 @@ def rebuild(node: Expr, change: Callable[[Expr], Expr]) -> Expr:
         return product(args[0])
     if isinstance(node, Pow):
         return power(*args)
+    if isinstance(node, (Mono, Poly)):
+        return _collected(node, change)
     return type(node)(*args)
+
+
+def _collected(node: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """A canonical product or sum with its parts changed; as written where two parts became the same, so that both still count."""
+    pairs = [(change(part), q) for part, q in node.args[0]]
+    if len({part for part, _ in pairs}) == len(pairs):
+        return type(node)(frozenset(pairs))
+    if isinstance(node, Mono):
+        return product(power(part, q) for part, q in sorted(pairs, key=lambda pair: pair[0].key))
+    return add(*(product((num(q), part)) for part, q in sorted(pairs, key=lambda pair: pair[0].key)))
 
 
 def _changed(arg: Any, change: Callable[[Expr], Expr]) -> Any:

@@ -174,8 +174,9 @@ def _cleaned(algebra: Algebra, node: Expr) -> Expr:
 
 def _note_signs(ready: Prepared) -> None:
     for definition in ready.definitions:
-        if ready.algebra.sign(ready.algebra.canonical(ready.bodies[definition.name])) == "positive":
-            ready.algebra.positive_names.add(definition.name)
+        sign = ready.algebra.sign(ready.algebra.canonical(ready.bodies[definition.name]))
+        if sign:
+            (ready.algebra.positive_names if sign == "positive" else ready.algebra.nonnegative_names).add(definition.name)
     ready.algebra.forget()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from derive.derivation import Definition, Story
@@ -42,23 +43,27 @@ def draw(program: Program, sizes: Mapping[str, int], seed: int = 0) -> dict[str,
     return out
 
 
+def _device(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: jnp.asarray(value) for name, value in arrays.items()}
+
+
 def run(function: Callable[..., Any], arrays: Mapping[str, Any]) -> Any:
     """The value of a JAX function, in 64-bit."""
     with jax.enable_x64(True):
-        return np.asarray(call(function, arrays))
+        return np.asarray(call(function, _device(arrays)))
 
 
 def pulled_back(function: Callable[..., Any], wrt: str, arrays: Mapping[str, Any], dout: Any) -> Any:
     """The vector-Jacobian product by `jax.vjp`, in 64-bit."""
     with jax.enable_x64(True):
-        value, pull = jax.vjp(lambda u: call(function, {**arrays, wrt: u}), arrays[wrt])
+        value, pull = jax.vjp(lambda u: call(function, {**_device(arrays), wrt: u}), arrays[wrt])
         return np.asarray(pull(np.asarray(dout, value.dtype))[0])
 
 
 def gradient(function: Callable[..., Any], wrt: str, arrays: Mapping[str, Any]) -> Any:
     """The gradient by `jax.grad`, in 64-bit."""
     with jax.enable_x64(True):
-        return np.asarray(jax.grad(lambda u: call(function, {**arrays, wrt: u}))(arrays[wrt]))
+        return np.asarray(jax.grad(lambda u: call(function, {**_device(arrays), wrt: u}))(arrays[wrt]))
 
 
 def value_of(definition: Definition, evaluator: Evaluator, shape: tuple[int, ...]) -> Any:

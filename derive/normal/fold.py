@@ -77,6 +77,7 @@ class Folder:
 
     def fold(self, p: Poly) -> Poly:
         """The polynomial with names written wherever that is shorter, to a fixed point."""
+        p = self.algebra.cancelled(p)
         while True:
             best = None
             for m, c in sorted(terms(p), key=lambda pair: pair[0].key):
@@ -88,7 +89,7 @@ class Folder:
             if best is None:
                 break
             p = best
-        inner = self._inside(p)
+        inner = self.algebra.cancelled(self._inside(p))
         return p if inner is p else self.fold(inner)
 
     def _inside(self, p: Poly) -> Poly:

@@ -136,7 +136,10 @@ class Functions(Sums):
         return None
 
     def _signum(self, name: str, p: Poly) -> Poly | None:
-        return P1 if self.sign(p) == "positive" else P0 if not terms(p) else None
+        """sign(p) = H(p) = 1 where p > 0 is certain; sign(0) = 0 and H(0) = 1/2."""
+        if not terms(p):
+            return P0 if name == "sign" else constant(Fraction(1, 2))
+        return P1 if self.sign(p) == "positive" else None
 
     # ------------------------------------------------------------------------------------------- indicators
 

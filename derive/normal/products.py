@@ -24,8 +24,10 @@ class Products(Ring):
     def __init__(self, *, hard: bool = False) -> None:
         super().__init__()
         self.hard = hard
+        self.reducing: frozenset[Poly] = frozenset()
         self.positive: set[Expr] = set()
         self.positive_names: set[str] = set()
+        self.nonnegative_names: set[str] = set()
 
     # ------------------------------------------------------------------------------------------- given by the layers above
 
@@ -54,12 +56,15 @@ class Products(Ring):
         if isinstance(node, (Size, Const)):
             return "positive" if node is not MINUS_INFINITY else ""
         if isinstance(node, At):
-            return "positive" if node.name in self.positive_names else "nonnegative" if node.kind == "bool" else ""
+            return "positive" if node.name in self.positive_names else "nonnegative" if self._not_below_zero(node) else ""
         if isinstance(node, Fn):
             return FUNCTIONS[node.args[0]].sign
         if isinstance(node, (Sum, Extremum)):
             return self.sign(node.body)
         return "nonnegative" if isinstance(node, (Index, Delta, Iverson)) else ""
+
+    def _not_below_zero(self, entry: At) -> bool:
+        return entry.kind == "bool" or entry.name in self.nonnegative_names
 
     def _sign_of_power(self, a: Expr, e: Fraction) -> str:
         own = self.sign(a)
@@ -110,6 +115,19 @@ class Products(Ring):
                     return P0
         return None
 
+    def cancelled(self, p: Poly) -> Poly:
+        """The polynomial with numerators divided by their denominators where that leaves fewer terms (soft form)."""
+        below = {a for m, _ in terms(p) for a, e in factors(m) if isinstance(a, Poly) and e < 0}
+        for a in sorted(below, key=lambda a: a.key):
+            saved, self._products, self.reducing = self._products, {}, frozenset([a])
+            try:
+                divided = self.add(*(self.scale(self.product(dict(factors(m))), c) for m, c in terms(p)), P0)
+            finally:
+                self._products, self.reducing = saved, frozenset()
+            if len(terms(divided)) < len(terms(p)):
+                p = divided
+        return p
+
     def _at_zero(self, live: dict[Expr, Fraction]) -> Poly | None:
         """p · 1{p = 0} = 0: under the indicator the leading product may be replaced (hard form)."""
         if not self.hard:
@@ -138,10 +156,8 @@ class Products(Ring):
 
     def _reduce(self, live: dict[Expr, Fraction]) -> Poly | None:
         """With p = c·lead + tail: lead · p^(e−1) = (p^e − tail · p^(e−1)) / c, so no leading product stands over its own p (hard form)."""
-        if not self.hard:
-            return None
         for a, e in live.items():
-            if isinstance(a, Poly) and e < 0:
+            if isinstance(a, Poly) and e < 0 and (self.hard or a in self.reducing):
                 lead = self.leading(a)
                 if lead is not None and lead is not UNIT and self._contains(live, lead):
                     rest = self._divided(live, lead)

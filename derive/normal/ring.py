@@ -149,7 +149,7 @@ class Ring:
     def leading(self, p: Poly) -> Mono | None:
         """The product of highest rank, or None where two share it and nothing but names could tell them apart."""
         ranked = sorted(((self.rank(m), m) for m, _ in terms(p)), key=lambda pair: pair[0])
-        return None if len(ranked) > 1 and ranked[-1][0] == ranked[-2][0] else ranked[-1][1]
+        return None if not ranked or (len(ranked) > 1 and ranked[-1][0] == ranked[-2][0]) else ranked[-1][1]
 
     def unit(self, p: Poly) -> Fraction:
         """The number to divide by for a canonical multiple: the leading coefficient, its size alone where the lead is tied."""

@@ -94,7 +94,7 @@ _REWRITTEN: dict[str, Callable[..., Expr]] = {
     "square": lambda u: power(u, 2),
 }
 _MARKS = {"logistic": "σ", "digamma": "ψ"}
-_WORDS = {"atan": "arctan", "asin": "arcsin", "acos": "arccos"}
+_WORDS = {"heaviside": "H", "atan": "arctan", "asin": "arcsin", "acos": "arccos"}
 _BARE = frozenset(("log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan", "asin", "acos"))
 
 

@@ -24,6 +24,7 @@ from derive.index import (
     Expr,
     Fn,
     Iverson,
+    Num,
     add,
     mul,
     neg,
@@ -73,6 +74,7 @@ class Function:
         sign: 'positive', 'nonnegative' or '' for all arguments.
         domain: what the arguments must satisfy, as expressions that must be > 0.
         sample: arguments away from kinks, for the generated tests.
+        fixed: how many of the first arguments are whole numbers that nothing is differentiated by.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Function:
     sign: str = ""
     domain: Callable[..., tuple[Expr, ...]] | None = None
     sample: tuple[float, ...] = (0.7,)
+    fixed: int = 0
 
 
 def _fn(name: str, *args: Expr) -> Expr:
@@ -128,6 +131,8 @@ _ROWS = (
     Function("lgamma", sympy.loggamma, r"(\log\Gamma(u))' = \psi(u)\,u'", mpmath.loggamma,
              convention=lambda u: (_fn("digamma", u),), sample=(1.7,)),
     Function("digamma", sympy.digamma, r"\psi(u)' = \psi_1(u)\,u'", mpmath.digamma, sample=(1.7,)),
+    Function("polygamma", sympy.polygamma, r"\psi_n(u)' = \psi_{n+1}(u)\,u'", lambda n, u: mpmath.polygamma(int(n), u), sample=(2, 1.7), fixed=1,
+             convention=lambda n, u: (ZERO, _fn("polygamma", add(n, ONE) if not isinstance(n, Num) else num(n.value + 1), u))),
     Function("pow", lambda u, v: sympy.Pow(u, v), r"(u^v)' = u^v\,(v'\log u + v\,u'/u)", mpmath.power,
              expand=lambda u, v: _fn("exp", mul(v, _fn("log", u))), sign="positive", domain=lambda u, v: (u,), sample=(1.3, 0.7)),
     Function("relu", lambda u: sympy.Max(u, 0), r"\operatorname{relu}(u)' = 1\{u>0\}\,u'", lambda u: max(u, mpmath.mpf(0)),
@@ -152,7 +157,7 @@ _ROWS = (
 FUNCTIONS: dict[str, Function] = table(_ROWS)
 
 _BACK = {sympy.exp: "exp", sympy.log: "log", sympy.tanh: "tanh", sympy.sin: "sin", sympy.cos: "cos", sympy.erf: "erf", sympy.atan: "atan",
-         sympy.loggamma: "lgamma", sympy.digamma: "digamma", _Logistic: "logistic", _Softplus: "softplus", _LogAddExp: "logaddexp"}
+         sympy.loggamma: "lgamma", sympy.digamma: "digamma", sympy.polygamma: "polygamma", _Logistic: "logistic", _Softplus: "softplus", _LogAddExp: "logaddexp"}
 
 
 def derivative(function: Fn) -> tuple[Expr, ...]:

@@ -100,6 +100,12 @@ def _minimum(u: Expr, v: Expr) -> Expr:
     return v if u is INFINITY else u if v is INFINITY else Fn("min", (u, v))
 
 
+def _clamp(low: Expr, u: Expr, high: Expr) -> Expr:
+    """At a bound u has the derivative 0, which is what lax.clamp does; low ≤ high."""
+    below = u if high is INFINITY else Where(_above(high, u), u, high)
+    return below if low is MINUS_INFINITY else Where(_above(u, low), below, low)
+
+
 def _absolute(u: Expr) -> Expr:
     return u if certainly_positive(u) else Fn("abs", (u,))
 
@@ -180,7 +186,7 @@ def _integer_power(e: Equation) -> Value:
 
 
 def _rows(table: Mapping[str, tuple[str, Callable[..., Expr], Callable[..., Any], int]]) -> None:
-    shapes = {1: {"x": "m d"}, 2: {"x": "m d", "y": "m d"}, 3: {"x": "m d", "y": "m d", "z": "m d"}}
+    shapes = {1: {"x": "m d"}, 2: {"x": "m d", "y": "m d"}}
     for name, (meaning, function, sample, arity) in table.items():
         def read(e: Equation, function: Callable[..., Expr] = function) -> Value:
             return elementwise(function, e.inputs, e.shape, e.kind)
@@ -194,8 +200,8 @@ _rows({
     "sub": ("u − v", sub, lambda x, y: x - y, 2),
     "mul": ("u · v", _multiply, lambda x, y: x * y, 2),
     "neg": ("−u", neg, lambda x: -x, 1),
-    "max": ("the larger of u and v", _maximum, jnp.maximum, 2),
-    "min": ("the smaller of u and v", _minimum, jnp.minimum, 2),
+    "max": ("the larger of u and v", _maximum, lambda x, y: jnp.maximum(x, y), 2),
+    "min": ("the smaller of u and v", _minimum, lambda x, y: jnp.minimum(x, y), 2),
     "exp": ("e^u", _apply("exp"), jnp.exp, 1),
     "exp2": ("2^u", lambda u: Fn("exp", (mul(u, Fn("log", (num(2),))),)), jnp.exp2, 1),
     "log": ("log u", _apply("log"), lambda x: jnp.log(x * x + 1), 1),
@@ -210,6 +216,8 @@ _rows({
     "erfc": ("1 − erf u", lambda u: sub(ONE, Fn("erf", (u,))), lax.erfc, 1),
     "lgamma": ("log Γ(u)", _apply("lgamma"), lambda x: lax.lgamma(x * x + 1), 1),
     "digamma": ("the derivative of log Γ", _apply("digamma"), lambda x: lax.digamma(x * x + 1), 1),
+    "polygamma": ("a derivative of the digamma function", _apply("polygamma"),
+                  lambda x: x * lax.polygamma(jnp.full_like(x, 2.0), lax.stop_gradient(x * x + 1)), 1),
     "sinh": ("(e^u − e^(−u)) / 2", lambda u: div(sub(Fn("exp", (u,)), Fn("exp", (neg(u),))), num(2)), jnp.sinh, 1),
     "cosh": ("(e^u + e^(−u)) / 2", lambda u: div(add(Fn("exp", (u,)), Fn("exp", (neg(u),))), num(2)), jnp.cosh, 1),
     "sqrt": ("√u", lambda u: power(u, Fraction(1, 2)), lambda x: jnp.sqrt(x * x + 1), 1),
@@ -230,7 +238,7 @@ _rows({
     "or": ("at least one", _or, lambda x, y: jnp.where((x > 0) | (y > 0), x, y), 2),
     "not": ("the opposite", _unary_not, lambda x, y: jnp.where(~(x > y), x, y), 2),
     "copy": ("u", lambda u: u, lambda x: jnp.array(x), 1),
-    "clamp": ("u held between two bounds", lambda low, u, high: _minimum(_maximum(low, u), high), lambda x, y, z: lax.clamp(x, y, z), 3),
+    "clamp": ("u held between two bounds", _clamp, lambda x, y: lax.clamp(-1 - y * y, 2 * x, y * y), 2),
 })
 declare("div", "u / v", _divide, lambda x, y: x / (y * y + 1), x="m d", y="m d")
 declare("integer_pow", "u to a whole power", _integer_power, lambda x: x**3, x="m d")
@@ -242,7 +250,7 @@ declare("optimization_barrier", "the same arrays", lambda e: list(e.inputs),
 WRAPPERS: dict[str, Wrapper] = table((
     Wrapper("relu", _apply("relu"), 1, (jax.nn.relu, {"x": "m d"})),
     Wrapper("softplus", _apply("softplus"), 1, (jax.nn.softplus, {"x": "m d"})),
-    Wrapper("logaddexp", _logaddexp, 2, (jnp.logaddexp, {"x": "m d", "y": "m d"})),
+    Wrapper("logaddexp", _logaddexp, 2, (lambda x, y: jnp.logaddexp(x, y), {"x": "m d", "y": "m d"})),
 ))
 
 

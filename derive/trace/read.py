@@ -66,7 +66,8 @@ def _source(function: Callable[..., Any], arguments: tuple[Argument, ...]) -> So
         text = textwrap.dedent(inspect.getsource(plain))
     except (OSError, TypeError):
         text = ""
-    return Source(getattr(plain, "__name__", "f"), text, place_of(function), arguments)
+    name = getattr(plain, "__name__", "f")
+    return Source(name if name.isidentifier() else "f", text, place_of(function), arguments)
 
 
 class _Reader:

@@ -10,6 +10,7 @@ from typing import Any
 
 from derive.derivation import Argument
 from derive.errors import BadInput, DeriveError, NotYet, Place
+from derive.index import Expr, Size, size_names, substitute
 from derive.rules.sizes import size
 
 __all__ = ["Shapes", "annotated_shapes", "argument_shapes", "call", "place_of"]
@@ -55,7 +56,17 @@ def argument_shapes(function: Callable[..., Any], shapes: Shapes) -> tuple[Argum
             raise BadInput(f"The shape of the argument {name!r} is not known.", place=place,
                            hint=f'Annotate it, {name}: Float[Array, "m d"], or pass shapes={{"{name}": "m d", …}} ("" is a scalar).')
         arguments.append(_argument(name, text, place))
-    return tuple(arguments)
+    return _apart(tuple(arguments))
+
+
+def _apart(arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
+    """A size that has the name of an argument is called n_ and that name, so that the two cannot be mistaken."""
+    names = {a.name for a in arguments}
+    sizes: set[str] = set().union(*(size_names(part) for a in arguments for part in a.shape))
+    renamed: dict[Expr, Expr] = {Size(name): Size("n_" + name) for name in sizes & names}
+    if not renamed:
+        return arguments
+    return tuple(Argument(a.name, tuple(substitute(part, renamed) for part in a.shape), a.kind) for a in arguments)
 
 
 def _argument_names(function: Callable[..., Any]) -> dict[str, bool]:

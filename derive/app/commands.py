@@ -1,0 +1,126 @@
+"""The commands on a user's file: explain, emit, prove and check.  Each returns the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from derive import face
+from derive.app.files import Loader, split_target, usable_target, write_text
+from derive.app.proofs import kind_of, proof_status, proof_text, verdict_words
+from derive.app.signature import Signature, parse_shapes, parse_wrt, signature
+from derive.app.terminal import Screen
+from derive.checking import Report, check
+from derive.checking.report import OWN_LOSS, WRONG
+from derive.errors import BadInput
+from derive.face import Derivation
+from derive.proof import prove
+
+__all__ = ["check_command", "check_status", "emit_command", "explain_command", "prove_command", "show_report"]
+
+_FORMS: dict[str, Callable[[Derivation], str]] = {"html": Derivation.html, "latex": Derivation.latex, "markdown": Derivation.markdown}
+_KINDS = {"gradient": face.gradient, "vjp": face.vjp, "jacobian": face.jacobian, "hessian": face.hessian}
+
+
+def explain_command(options: argparse.Namespace, screen: Screen) -> int:
+    """Show a derivation in the terminal, or write it to the files that were asked for."""
+    targets = {form: path if path == "-" else usable_target(path) for form in _FORMS if (path := getattr(options, form))}
+    derivations = _derivations(options, screen)
+    if not targets:
+        screen.raw("\n\n".join(d.text(width=screen.width, colour=screen.colour).rstrip() for d in derivations))
+        return 0
+    for form, target in targets.items():
+        for d in derivations:
+            if isinstance(target, Path):
+                file = target if len(derivations) == 1 else target.with_stem(f"{target.stem}-{d.wrt}")
+                screen.raw(f"wrote {write_text(file, _FORMS[form](d))}")
+            else:
+                screen.raw(_FORMS[form](d))
+    return 0
+
+
+def emit_command(options: argparse.Namespace, screen: Screen) -> int:
+    """Print the gradient as NumPy or JAX source, and nothing else on the standard output."""
+    for k, d in enumerate(_derivations(options, screen)):
+        if k:
+            screen.raw("\n")
+        screen.code(d.jax() if options.jax else d.numpy(), indent="")
+    return 0
+
+
+def _derivations(options: argparse.Namespace, screen: Screen) -> list[Derivation]:
+    """One derivation for each argument that --wrt names."""
+    function = Loader().function(options.target)
+    found = signature(function, parse_shapes(options.shapes))
+    _tell(found)
+    derive = _KINDS[getattr(options, "kind", "gradient")]
+    return [derive(function, wrt, found.shapes, options.assume or ()) for wrt in parse_wrt(options.wrt, function)]
+
+
+def _tell(found: Signature) -> None:
+    """What was guessed goes to the standard error, so that the output can be piped."""
+    if found.note:
+        Screen(sys.stderr).words(found.note, style="dim")
+
+
+# ------------------------------------------------------------------------------------------- prove
+
+
+def prove_command(options: argparse.Namespace, screen: Screen) -> int:
+    """Decide whether two functions are equal for all sizes, and show why."""
+    loader = Loader()
+    left, right = loader.function(options.left), loader.function(options.right)
+    found = signature(left, parse_shapes(options.shapes))
+    _tell(found)
+    proof = prove(left, right, found.shapes, options.assume or ())
+    screen.verdict(kind_of(proof), verdict_words(proof), f"{options.left} = {options.right}")
+    screen.pairs(list(proof_text(proof)))
+    return proof_status(proof)
+
+
+# ------------------------------------------------------------------------------------------- check
+
+
+def check_command(options: argparse.Namespace, screen: Screen) -> int:
+    """Check a handwritten gradient against a reference loss."""
+    loader = Loader()
+    mine = loader.function(options.target)
+    reference = loader.function(options.reference or _reference(options.target, loader))
+    found = signature(reference, parse_shapes(options.shapes))
+    _tell(found)
+    chosen = parse_wrt(options.wrt, reference)
+    wrt: Any = chosen[0] if len(chosen) == 1 else chosen
+    report = check(mine, reference, wrt, found.shapes, options.assume or ())
+    show_report(report, screen)
+    return check_status(report)
+
+
+def _reference(target: str, loader: Loader) -> str:
+    """The function `loss` in the same file."""
+    file, name = split_target(target)
+    if name == "loss" or not loader.has(file, "loss"):
+        raise BadInput(f"{target} needs a loss to be checked against, and {file} has no other function named 'loss'.",
+                       hint="Name it with --reference FILE.py::loss.")
+    return f"{file}::loss"
+
+
+def check_status(report: Report) -> int:
+    """0 right, 1 wrong, 2 left open."""
+    if report.ok:
+        return 0
+    parts = list(report.parts.values()) or [report]
+    return 1 if any(part.verdict in (WRONG, OWN_LOSS) or part.loss == WRONG for part in parts) else 2
+
+
+def show_report(report: Report, screen: Screen) -> None:
+    """The report as lines, each verdict with its mark; the details are the report's own words."""
+    for part in list(report.parts.values()) or [report]:
+        head, *details = str(part).splitlines()
+        title, _, verdict = head.rpartition(": ")
+        kind = ("good", "bad", "unsure")[check_status(part)]
+        screen.verdict(kind, verdict, title)
+        for line in details:
+            screen.words(line.strip(), indent=" " * (4 + len(line) - len(line.lstrip()) - 2))
