@@ -81,7 +81,7 @@ class Judge:
                 u = 0 if abs(u) < mpmath.mpf(10) ** -25 else u
                 return int({">": u > 0, ">=": u >= 0, "=": u == 0}[args[0]])
             case Where():
-                return go(args[1] if go(args[0], at) else args[2], at)
+                return go(args[1] if abs(go(args[0], at)) > 0.5 else args[2], at)
             case Stop():
                 return go(args[0], at)
             case Sum() | Extremum():
@@ -226,7 +226,7 @@ class Maker:
             if isinstance(u.body, Add):
                 choices.append(lambda: add(*(Sum(u.bound, t) for t in u.body.args[0])))
         if isinstance(u, Fn):
-            choices += [lambda: known for known in _other_forms(u)]
+            choices += [lambda known=known: known for known in _other_forms(u)]
         if isinstance(u, Iverson) and u.args[0] == ">":
             choices.append(lambda: sub(ONE, Iverson(">=", neg(u.args[1]))))
         if isinstance(u, Where):
@@ -314,7 +314,7 @@ class Wrong(AssertionError):
     """A law does not hold; the message carries the expressions and the point."""
 
 
-Labels = Collection[tuple[Expr, Expr]]
+Labels = Collection[tuple[Expr, ...]]
 
 
 def values_differ(left: Expr, right: Expr, seed: int, labels: Labels = ()) -> str:
@@ -324,7 +324,7 @@ def values_differ(left: Expr, right: Expr, seed: int, labels: Labels = ()) -> st
         for turn, sizes in enumerate(PLACES):
             for ties in (False, True):
                 judge = Judge(sizes, seed + turn, ties)
-                if not all(_in_range(judge, label, size) for label, size in labels):
+                if not all(_in_range(judge, label, size) for label, size, *_ in labels):
                     continue
                 for place in itertools.product(*(range(judge.value(i.size, {})) for i in free)):
                     at = dict(zip(free, place))

@@ -6,18 +6,19 @@ As long as rows do not mix, it is that of the loss ℓ_i of one example; the wei
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from derive.assume import use
 from derive.derivation import Argument, Assumption, Definition, Section, Story
 from derive.domains import premises
 from derive.index import (
-    ONE, ZERO, Add, At, Delta, Expr, Fn, Index, Partial, Sum, add, array_names, delta, fresh, mul, neg, power, size_names, substitute, walk,
+    ONE, ZERO, Add, At, Delta, Expr, Fn, Index, Partial, Sum, add, array_names, delta, expand, fresh, mul, neg, power, size_names, substitute, walk,
 )
 from derive.normal.present import cost
 from derive.outline import Outline, outline
-from derive.prepare import entry_for, expand, has_contraction, prepare, tied
+from derive.prepare import entry_for, has_contraction, prepare, tied
 from derive.rewrite import Chain, contract, differentiated
 from derive.rules import FUNCTIONS
 from derive.rules.value import indices_for, index_letters
@@ -67,7 +68,8 @@ class _Builder:
         self.jacobians: dict[tuple[str, str], tuple[tuple[Index, ...], At, Expr]] = {}
         self.cotangents: list[Definition] = []
         self.uses: list[_Use] = []
-        self.seed_indices = self.ready.definitions[-1].indices if kind == "jacobian" else ()
+        last = self.ready.definitions[-1]
+        self.seed_indices = tuple(Index(i.name, i.size, _SEED) for i in last.indices) if kind == "jacobian" else ()
         self.target, self.full = indices_for(self.argument.shape, self.reserved | {i.name for i in self.seed_indices})
 
     def _moving(self) -> set[str]:
@@ -112,7 +114,8 @@ class _Builder:
             self.sections.append(Section("The gradient that comes in", f"{last.name} flows into some loss {self.scalar} further on. What is "
                                          f"given is dout, the derivative of {self.scalar} with respect to each entry of {last.name}.",
                                          Partial(At(self.scalar), At(last.name, last.indices)), bar))
-        self.uses.append(_Use(last.name, last.indices, plan.data, bar, False))
+        seeds = dict(zip(last.indices, self.seed_indices))
+        self.uses.append(_Use(last.name, self.seed_indices or last.indices, substitute(plan.data, seeds), bar, False))
 
     def _live(self) -> set[str]:
         """The definitions on a path from the argument to the value."""
@@ -197,15 +200,15 @@ class _Builder:
         left = iter(self.target)
         return tuple(next(left) if isinstance(i, Index) else Index("o", ONE, -5 - k) for k, i in enumerate(self.full))
 
-    def _flow(self, use: _Use, n: str, keep: Index | None) -> tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]:
-        """(bound indices, renaming of K, ∂D/∂n, still for one example) for one use of n."""
+    def _flow(self, use: _Use, n: str, keep: Mapping[Index, Index] = MappingProxyType({})) -> tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]:
+        """(bound indices, renaming of K, ∂D/∂n, still for one example) for one use of n; `keep` says which indices stay free, and as what."""
         own = self._indices_of(n)
-        kept = {*self.seed_indices, keep} if self._is_output(use) else {keep}
-        axes = tied(use.body, n, [i for i in use.indices if i not in kept])
+        kept = {**keep, **{i: i for i in self.seed_indices}}
+        axes = tied(use.body, n, [i for i in use.indices if i not in self.seed_indices])
         renaming: dict[Expr, Expr] = {same: own[k] for k, same in enumerate(axes) if same is not None}
         single = use.single and self.plan.example in renaming
         loose = [i for i in use.indices if i not in renaming]
-        renaming.update({i: (i if i in kept else fresh(i)) for i in loose})
+        renaming.update({i: kept[i] if i in kept else fresh(i) for i in loose})
         known = self.jacobians.get((use.name, n))
         entry = At(n, own)
         if known is not None:
@@ -217,13 +220,10 @@ class _Builder:
         bound = tuple(renaming[i] for i in loose if i not in kept)
         return bound, renaming, local, single  # type: ignore[return-value]
 
-    def _is_output(self, use: _Use) -> bool:
-        return use.name == self.ready.definitions[-1].name and not use.single
-
     def _reach(self, d: Definition) -> None:
         """The cotangent of a definition from those of its uses; it is named where that helps."""
         uses = [use for use in self.uses if d.name in array_names(use.body)]
-        flows = [self._flow(use, d.name, None) for use in uses]
+        flows = [self._flow(use, d.name) for use in uses]
         single = bool(uses) and all(flow[3] for flow in flows)
         chain = self._chain_to(d.name, d.indices, uses, flows, single)
         bar = chain.current
@@ -238,14 +238,14 @@ class _Builder:
             bar = At(name, (*seeds, *d.indices))
         self.uses.append(_Use(d.name, d.indices, self.ready.bodies[d.name], bar, single))
 
-    def _label(self, single: bool) -> At:
+    def _label(self, single: bool, shown: Index | None = None) -> At:
         last = self.ready.definitions[-1]
         if single and self.plan.example is not None:
-            return At(LOSS, (self.plan.example,))
+            return At(LOSS, (shown or self.plan.example,))
         return At(self.scalar, ()) if self.kind == "vjp" else At(last.name, self.seed_indices)
 
     def _chain_to(self, n: str, own: tuple[Index, ...], uses: list[_Use], flows: list[tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]],
-                  single: bool) -> Chain:
+                  single: bool, shown: Index | None = None) -> Chain:
         start, worked = [], []
         for use, (bound, renaming, local, stays) in zip(uses, flows):
             weight = self.plan.weight if use.single and not single else ONE
@@ -256,7 +256,7 @@ class _Builder:
             step = Partial(symbolic.args[1], At(n, own))
             start.append(_summed(bound, mul(weight, step if own_loss and use.bar is ONE else mul(symbolic, step))))
             worked.append(_summed(bound, mul(weight, bar, local)))
-        label = self._label(single)
+        label = self._label(single, shown)
         paths = [u.name for u in uses if u.name not in (LOSS, self.ready.definitions[-1].name)]
         loss = f"the loss {LOSS} of one example" if single and self.plan.example is not None else label.name
         chain = Chain(f"From {loss} to {n}", add(*start), left=Partial(label, At(n, own)), prose=_paths_prose(loss, n, paths))
@@ -281,7 +281,7 @@ class _Builder:
         return 10 * spent[0] > 9 * (cost(bar) + spent[1])
 
     def _quick(self, use: _Use, n: str) -> Expr:
-        bound, renaming, local, _ = self._flow(use, n, None)
+        bound, renaming, local, _ = self._flow(use, n)
         node = _summed(bound, mul(substitute(use.bar, renaming), differentiated(local)))
         return self.ready.pretty(contract(self.ready.algebra, node))
 
@@ -290,29 +290,29 @@ class _Builder:
     def _finish(self) -> Definition:
         own = self._all_target()
         uses = [use for use in self.uses if self.wrt in array_names(use.body)]
-        singles = [use for use in uses if use.single]
         parts: list[Expr] = []
-        if singles:
-            parts.append(self._examples(singles, own))
-        others = [use for use in uses if not use.single]
+        singles = [use for use in uses if use.single]
+        ties = {self._flow(use, self.wrt)[3] for use in singles}
+        if len(ties) == 1:
+            parts.append(self._examples(singles, own, tied_to=ties == {True}))
+        others = [use for use in uses if not use.single or len(ties) > 1]
         if others:
-            chain = self._chain_to(self.wrt, own, others, [self._flow(use, self.wrt, None) for use in others], False)
+            chain = self._chain_to(self.wrt, own, others, [self._flow(use, self.wrt) for use in others], False)
             self.sections.append(chain.section())
             parts.append(chain.current)
         if self.plan.direct is not ZERO:
             parts.append(self._direct(own))
         return self._result(parts, own)
 
-    def _examples(self, uses: list[_Use], own: tuple[Index, ...]) -> Expr:
+    def _examples(self, uses: list[_Use], own: tuple[Index, ...], *, tied_to: bool) -> Expr:
         """∂ℓ_i/∂n first, then the weighted sum over the examples."""
         example = self.plan.example
         assert example is not None
-        flows = [self._flow(use, self.wrt, example) for use in uses]
-        chain = self._chain_to(self.wrt, own, uses, flows, True)
+        shown = example if tied_to or example not in own else Index(example.name, example.size, _SEED)
+        chain = self._chain_to(self.wrt, own, uses, [self._flow(use, self.wrt, {example: shown}) for use in uses], True, shown)
         self.sections.append(chain.section())
-        inside = example not in chain.left.free - frozenset([example]) and not any(flow[3] for flow in flows)  # type: ignore[union-attr]
-        bound = (fresh(example),) if inside else ()
-        renaming = {example: bound[0]} if bound else {}
+        bound = () if tied_to else (fresh(example),)
+        renaming: dict[Expr, Expr] = {} if tied_to else {shown: bound[0]}
         label = self._label(False)
         mean = Chain(self._together(), mul(self.plan.weight, _summed(bound, substitute(chain.left, renaming))),  # type: ignore[arg-type]
                      left=Partial(label, At(self.wrt, own)),
@@ -346,6 +346,9 @@ class _Builder:
             written = expand(chain.current, {c.name: bodies[c.name]})
             if cost(written) <= _READABLE:
                 chain.to("names written out", written)
+                tidy = self.ready.pretty(written)
+                if cost(tidy) <= cost(written):
+                    chain.polish("names written back", tidy)
         self.sections.append(chain.section())
         cases = self._cases(chain.current, self.seed_indices, At(self.wrt, own)) if self.kind == "jacobian" else ()
         self.sections[-1] = replace(self.sections[-1], cases=cases)
@@ -356,6 +359,7 @@ class _Builder:
 
 
 _READABLE = 24
+_SEED = -9
 
 
 def _paths_prose(loss: str, n: str, paths: list[str]) -> str:

@@ -6,50 +6,46 @@ mentions, and only where its guards are 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from derive.derivation import Assumption, Definition
-from derive.index import ONE, At, Expr, Fn, Iverson, Pow, Where, add, mul, neg, sub, substitute
+from derive.derivation import Argument, Assumption, Definition
+from derive.index import ONE, At, Expr, Fn, Iverson, Pow, Where, add, neg, sub, substitute, walk
 from derive.normal import Algebra
 from derive.normal.ring import is_number, number
+from derive.normal.sums import under
 from derive.rules.functions import FUNCTIONS
 
-__all__ = ["conditions", "premises"]
+__all__ = ["conditions", "label_uses", "premises", "uses"]
 
-
-def premises(definitions: Iterable[Definition], algebra: Algebra) -> list[Assumption]:
-    """The conditions that are not evident, each as an assumption; those that follow from signs alone are left out."""
-    out: dict[Expr, Assumption] = {}
-    definitions = list(definitions)
-    hard = _expanding(definitions)
-    for definition in definitions:
-        for op, u, guards in conditions(definition.body, ()):
-            if not _evident(op, u, algebra) and not _evident(op, u, hard):
-                condition = _condition(op, u, guards)
-                out.setdefault(condition, Assumption(_WORDS[op], condition))
-    return list(out.values())
-
-
+Guards = tuple[Expr, ...]
 _WORDS = {">": "a logarithm or a power needs a positive number", ">=": "a root needs a number that is not negative",
           "!=": "a denominator is not zero"}
 
 
-def _expanding(definitions: list[Definition]) -> Algebra:
-    """A normal form that writes all names out: 1 − σ(z) is then seen to be positive."""
-    bodies = {d.name: d for d in definitions}
+def premises(definitions: Sequence[Definition], algebra: Algebra) -> list[Assumption]:
+    """The conditions that are not evident, each as an assumption; those that follow from signs alone are left out.
 
-    def lookup(entry: At) -> Expr | None:
-        d = bodies.get(entry.name)
-        return None if d is None else substitute(d.body, dict(zip(d.indices, entry.indices)))
-    return Algebra(hard=True, lookup=lookup)
+    The last definition is the value; the others count where it uses them, under the guards of that use.
+    """
+    out: dict[Expr, Assumption] = {}
+    for body, outer in uses(definitions):
+        for op, u, guards in conditions(body, outer):
+            if not _evident(op, u, algebra):
+                condition = under(add(ONE, neg(Iverson("=", u))) if op == "!=" else Iverson(op, u), guards)
+                out.setdefault(condition, Assumption(_WORDS[op], condition))
+    return list(out.values())
 
 
-def _condition(op: str, u: Expr, guards: tuple[Expr, ...]) -> Expr:
-    holds = add(ONE, neg(Iverson("=", u))) if op == "!=" else Iverson(op, u)
-    if not guards:
-        return holds
-    guard = mul(*guards)
-    return sub(ONE, mul(guard, sub(ONE, holds)))
+def label_uses(definitions: Sequence[Definition], arguments: Sequence[Argument]) -> list[tuple[Expr, Expr, Guards]]:
+    """(label, size, guards) for each entry that a label picks."""
+    axes = {a.name: a.shape for a in arguments} | {d.name: tuple(i.size for i in d.indices) for d in definitions}
+    out: dict[tuple[Expr, Expr, Guards], None] = {}
+    for body, outer in uses(definitions):
+        for entry, guards in _entries(body, outer):
+            for index, size in zip(entry.indices, axes[entry.name]):
+                if any(isinstance(part, At) and part.kind == "int" for part in walk(index)):
+                    out[index, size, guards] = None
+    return list(out)
 
 
 def _evident(op: str, u: Expr, algebra: Algebra) -> bool:
@@ -60,24 +56,60 @@ def _evident(op: str, u: Expr, algebra: Algebra) -> bool:
     return is_number(p) and ({">": number(p) > 0, ">=": number(p) >= 0, "!=": number(p) != 0}[op])
 
 
-def conditions(node: Expr, guards: tuple[Expr, ...]) -> Iterator[tuple[str, Expr, tuple[Expr, ...]]]:
+def uses(definitions: Sequence[Definition]) -> Iterator[tuple[Expr, Guards]]:
+    """(body, guards) for the value and for each definition that it uses: once where a use is unguarded, else once for each guarded use."""
+    bodies = {d.name: d for d in definitions}
+    seen: set[object] = set()
+    open_uses: list[tuple[Expr, Guards]] = [(definitions[-1].body, ())]
+    guarded_uses: list[tuple[At, Guards]] = []
+    while open_uses or guarded_uses:
+        if open_uses:
+            body, guards = open_uses.pop()
+        else:
+            entry, guards = guarded_uses.pop()
+            if entry.name in seen or (entry, guards) in seen:
+                continue
+            seen.add((entry, guards))
+            d = bodies[entry.name]
+            body = substitute(d.body, dict(zip(d.indices, entry.indices)))
+        yield body, guards
+        for entry, inner in _entries(body, guards):
+            if entry.name in bodies and inner:
+                guarded_uses.append((entry, inner))
+            elif entry.name in bodies and entry.name not in seen:
+                seen.add(entry.name)
+                open_uses.append((bodies[entry.name].body, ()))
+
+
+def _entries(node: Expr, guards: Guards) -> Iterator[tuple[At, Guards]]:
+    if isinstance(node, At):
+        yield node, guards
+    for kid, inner in _parts(node, guards):
+        yield from _entries(kid, inner)
+
+
+def _parts(node: Expr, guards: Guards) -> Iterator[tuple[Expr, Guards]]:
+    """The direct parts, each with the guards that it stands under."""
+    if not isinstance(node, Where):
+        yield from ((kid, guards) for kid in node.kids)
+        return
+    condition, u, v = node.args
+    yield condition, guards
+    yield u, (*guards, condition)
+    yield v, (*guards, sub(ONE, condition))
+
+
+def conditions(node: Expr, guards: Guards) -> Iterable[tuple[str, Expr, Guards]]:
     """(op, u, guards) for each place where the expression could be undefined."""
     if isinstance(node, Pow):
         base, exponent = node.args
-        if exponent < 0:
-            yield (">" if exponent.denominator % 2 == 0 else "!="), base, guards
-        elif exponent.denominator % 2 == 0:
-            yield ">=", base, guards
-    if isinstance(node, Fn) and FUNCTIONS[node.args[0]].domain is not None:
-        for u in FUNCTIONS[node.args[0]].domain(*node.args[1]):  # type: ignore[misc]
+        if exponent.denominator != 1:
+            yield (">" if exponent < 0 else ">="), base, guards
+        elif exponent < 0:
+            yield "!=", base, guards
+    domain = FUNCTIONS[node.args[0]].domain if isinstance(node, Fn) else None
+    if domain is not None:
+        for u in domain(*node.args[1]):
             yield ">", u, guards
-    if isinstance(node, Where):
-        condition, u, v = node.args
-        yield from conditions(condition, guards)
-        yield from conditions(u, (*guards, condition))
-        yield from conditions(v, (*guards, sub(ONE, condition)))
-        return
-    for kid in node.kids:
-        yield from conditions(kid, guards)
-
-
+    for kid, inner in _parts(node, guards):
+        yield from conditions(kid, inner)

@@ -21,6 +21,7 @@ from derive.rules.functions import FUNCTIONS
 __all__ = ["DIGITS", "Evaluator"]
 
 DIGITS = 50
+_NOISE = mpmath.mpf(10) ** -35  # what rounding leaves of a tie
 
 
 class Evaluator:
@@ -129,6 +130,7 @@ class Evaluator:
 
     def _iverson(self, node: Expr, at: Mapping[Index, int]) -> Any:
         value = self._value(node.args[1], at)
+        value = 0 if abs(value) < _NOISE else value
         return int({">": value > 0, ">=": value >= 0, "=": value == 0}[node.args[0]])
 
     def _where(self, node: Expr, at: Mapping[Index, int]) -> Any:

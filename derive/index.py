@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self, cast
 
 __all__ = [
     "Add", "At", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "ONE", "Partial", "Poly",
-    "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "div", "fresh", "mul", "neg", "num", "power", "product", "rebuild",
+    "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "div", "expand", "fresh", "mul", "neg", "num", "power", "product", "rebuild",
     "size_names", "sub", "substitute", "walk",
 ]
 
@@ -385,9 +385,11 @@ def _changed(arg: Any, change: Callable[[Expr], Expr]) -> Any:
     return arg
 
 
-def substitute(node: Expr, mapping: Mapping[Any, Expr]) -> Expr:
-    """Replace nodes (indices, entries) by others, everywhere and at once, without capturing a bound index."""
-    incoming = frozenset().union(*(value.free for value in mapping.values())) if mapping else frozenset()
+def substitute(node: Expr, mapping: Mapping[Expr, Expr]) -> Expr:
+    """Replace nodes (indices, entries) by others, everywhere and at once, without capturing a bound index.
+
+    A key that mentions a bound index is replaced where it stands under that binder, and its value is read in the same scope.
+    """
     memo: dict[Expr, Expr] = {}
 
     def change(part: Expr) -> Expr:
@@ -401,10 +403,11 @@ def substitute(node: Expr, mapping: Mapping[Any, Expr]) -> Expr:
         if not isinstance(part, _Binder):
             return rebuild(part, change) if part.args else part
         inner = {key: value for key, value in mapping.items() if key not in part.bound}
-        clash = {index: fresh(index) for index in part.bound if index in incoming}
-        if clash or len(inner) < len(mapping):
-            return _rebound(part, substitute(part.body, {**inner, **clash}), clash)
-        return _rebound(part, change(part.body), {})
+        clash = {index: fresh(index) for index in part.bound if any(index in v.free and index not in k.free for k, v in inner.items())}
+        if not clash:
+            return _rebound(part, change(part.body) if len(inner) == len(mapping) else substitute(part.body, inner), {})
+        scoped = {substitute(k, clash): substitute(v, clash) if k.free & clash.keys() else v for k, v in inner.items()}
+        return _rebound(part, substitute(substitute(part.body, clash), scoped), clash)
 
     return change(node)
 
@@ -434,3 +437,14 @@ def array_names(node: Expr) -> set[str]:
 def size_names(node: Expr) -> set[str]:
     """The names of the symbolic sizes that occur, those of bound indices included."""
     return {part.name for part in walk(node) if isinstance(part, Size)}
+
+
+def expand(node: Expr, bodies: Mapping[str, tuple[tuple[Index, ...], Expr]]) -> Expr:
+    """Replace named entries by their bodies, at their indices."""
+    def change(part: Expr) -> Expr:
+        part = rebuild(part, change) if part.args else part
+        if isinstance(part, At) and part.name in bodies:
+            indices, body = bodies[part.name]
+            return substitute(body, dict(zip(indices, part.indices)))
+        return part
+    return change(node)

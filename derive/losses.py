@@ -29,7 +29,7 @@ def loss(W: Array, X: Array, y: Array, lam: Array) -> Array:
     return jnp.mean(-jnp.log(p[jnp.arange(m), y])) + 0.5 * lam * jnp.sum(W**2)
 
 
-# --- the same loss as others write it -----------------------------------------------------------------------------------------------------
+# --- the same loss as others write it ---------------------------------------------------------------------------------
 
 
 def with_log_softmax(W: Array, X: Array, y: Array, lam: Array) -> Array:
@@ -45,7 +45,7 @@ def with_one_hot(W: Array, X: Array, y: Array, lam: Array) -> Array:
 
 
 def with_logsumexp(W: Array, X: Array, y: Array, lam: Array) -> Array:
-    """log Σ exp z minus the score of the right class."""
+    """Log Σ exp z minus the score of the right class."""
     z = X @ W
     m = X.shape[0]
     return jnp.mean(jax.nn.logsumexp(z, axis=1) - z[jnp.arange(m), y]) + 0.5 * lam * jnp.sum(W**2)
@@ -59,7 +59,7 @@ def without_the_shift(W: Array, X: Array, y: Array, lam: Array) -> Array:
     return jnp.mean(-jnp.log(p[jnp.arange(m), y])) + 0.5 * lam * jnp.sum(W**2)
 
 
-# --- what is said of softmax ----------------------------------------------------------------------------------------------------------------
+# --- what is said of softmax ------------------------------------------------------------------------------------------
 
 
 def softmax(z: Array) -> Array:
@@ -109,11 +109,11 @@ CLAIMS: tuple[Claim, ...] = (
 )
 
 
-# --- handwritten gradients --------------------------------------------------------------------------------------------------------------------
+# --- handwritten gradients --------------------------------------------------------------------------------------------
 
 
 def gradient_by_hand(W: Array, X: Array, y: Array, lam: Array) -> Array:
-    """The tutorial's vectorised gradient with the factor 1/m and the regulariser's λW in place: right."""
+    """The tutorial's gradient with 1/m and λW in place: right."""
     num_train = X.shape[0]
     f = X.dot(W)
     f -= np.max(f, axis=1, keepdims=True)
@@ -135,5 +135,4 @@ def gradient_of_the_tutorial(W: Array, X: Array, y: Array, lam: Array) -> Array:
     ind = np.zeros_like(p)
     ind[np.arange(num_train), y] = 1
     Q = p - ind
-    dW = X.T.dot(Q)
-    return dW
+    return X.T.dot(Q)  # the tutorial's dW

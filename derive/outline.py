@@ -58,7 +58,7 @@ def _plain(data: list[tuple[tuple[Expr, ...], Expr]], direct: Expr) -> Outline:
 
 def _examples(ready: Prepared, data: list[tuple[tuple[Expr, ...], Expr]], direct: Expr, reserved: set[str]) -> Outline | None:
     sizes = [tuple(sorted((f for f in weight if not isinstance(f, Num)), key=lambda f: f.key)) for weight, _ in data]
-    if len(set(sizes)) != 1:
+    if len(set(sizes)) != 1 or not sizes[0]:
         return None
     sums = [contract(ready.algebra, core) for _, core in data]
     if not all(isinstance(core, Sum) for core in sums):

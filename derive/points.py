@@ -5,16 +5,16 @@ The numbers are halves of small integers or drawn from a fixed seed, so that a c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from derive.derivation import Argument
-from derive.index import Add, At, Expr, Iverson, Mul, add, neg, size_names
+from derive.index import Add, At, Expr, Iverson, Num, add, neg, num, size_names, sub, walk
 
-__all__ = ["Point", "points", "sizes_of"]
+__all__ = ["Point", "entry_and_shift", "label_and_size", "label_bounds", "points", "sizes_of"]
 
 _UNEQUAL = (3, 2, 4, 5, 6, 7, 8, 9)
 _OTHER = (2, 5, 3, 4, 7, 6, 9, 8)
@@ -51,13 +51,16 @@ def concrete(part: Expr, sizes: dict[str, int]) -> int:
     return sum(values) if kind == "Add" else int(np.prod(values))
 
 
-def points(arguments: Sequence[Argument], labels: dict[str, list[Expr]], seed: int = 0) -> Iterator[Point]:
+def points(arguments: Sequence[Argument], labels: Mapping[str, Sequence[Expr]], seed: int = 0,
+           special: Mapping[str, Sequence[int]] | None = None, floors: Mapping[str, int] | None = None) -> Iterator[Point]:
     """Points to try, the most telling first.
 
     Args:
         arguments: the arguments, with symbolic shapes.
         labels: for each integer argument, the sizes that its entries must stay below.
         seed: of the random numbers.
+        special: for each integer argument, further values that mean something, such as a −1 that is masked.
+        floors: for each integer argument, its smallest value where that is not 0.
     """
     names = sizes_of(arguments)
     settings = [dict(zip(names, _cycle(_UNEQUAL, len(names)))), {name: 1 for name in names}, {name: 2 for name in names},
@@ -71,20 +74,23 @@ def points(arguments: Sequence[Argument], labels: dict[str, list[Expr]], seed: i
         if key not in seen:
             seen.add(key)
             rng = np.random.default_rng([seed, turn])
-            yield Point(sizes, {a.name: _draw(a, sizes, labels.get(a.name, []), style, rng) for a in arguments}, style)
+            arrays = {a.name: _draw(a, sizes, labels.get(a.name, []), style, rng, (floors or {}).get(a.name, 0)) for a in arguments}
+            for name, values in (special or {}).items():
+                arrays[name] = np.where(rng.random(arrays[name].shape) < 0.4, rng.choice(values, arrays[name].shape), arrays[name])
+            yield Point(sizes, arrays, style)
 
 
 def _cycle(values: tuple[int, ...], n: int) -> list[int]:
     return [values[k % len(values)] + 7 * (k // len(values)) for k in range(n)]
 
 
-def _draw(argument: Argument, sizes: dict[str, int], bounds: list[Expr], style: str, rng: np.random.Generator) -> Any:
+def _draw(argument: Argument, sizes: dict[str, int], bounds: Sequence[Expr], style: str, rng: np.random.Generator, low: int = 0) -> Any:
     shape = tuple(concrete(part, sizes) for part in argument.shape)
     if argument.kind == "bool":
         return rng.integers(0, 2, shape).astype(bool)
     if argument.kind == "int":
         high = min([concrete(bound, sizes) for bound in bounds], default=max([*sizes.values(), 2]))
-        return rng.integers(0, max(high, 1), shape)
+        return rng.integers(low, max(high, low + 1), shape)
     if style == "positive":
         return np.round(rng.uniform(0.2, 2.5, shape), 3)
     if style == "unit":
@@ -94,13 +100,35 @@ def _draw(argument: Argument, sizes: dict[str, int], bounds: list[Expr], style: 
     return np.round(rng.normal(0, 4 if style == "wide" else 1.2, shape), 3)
 
 
+def label_and_size(condition: Expr | None) -> tuple[Expr, Expr] | None:
+    """(label, size) of a condition 1{size − label > 0}, or None where it is of another form."""
+    if not (isinstance(condition, Iverson) and condition.args[0] == ">"):
+        return None
+    parts = condition.args[1].args[0] if isinstance(condition.args[1], Add) else (condition.args[1],)
+    labels = [part for part in parts if any(isinstance(x, At) and x.kind == "int" for x in walk(part))]
+    if not labels:
+        return None
+    shift = [part for part in parts if isinstance(part, Num)]
+    sizes = [part for part in parts if part not in labels and part not in shift]
+    return add(*(neg(part) for part in (*labels, *(shift if sizes else ())))), add(*sizes, *(() if sizes else shift))
+
+
 def label_bounds(assumptions: Sequence[Expr | None]) -> dict[str, list[Expr]]:
     """From conditions 1{size − label > 0}, the sizes that each label array must stay below."""
     out: dict[str, list[Expr]] = {}
     for condition in assumptions:
-        if isinstance(condition, Iverson) and condition.args[0] == ">" and isinstance(condition.args[1], Add):
-            for label in condition.args[1].args[0]:
-                entry = label.args[0][-1] if isinstance(label, Mul) and len(label.args[0]) == 2 else None
-                if isinstance(entry, At) and entry.kind == "int" and neg(entry) is label:
-                    out.setdefault(entry.name, []).append(add(*(part for part in condition.args[1].args[0] if part is not label)))
+        pair = label_and_size(condition)
+        moved = None if pair is None else entry_and_shift(pair[0])
+        if pair is not None and moved is not None:
+            out.setdefault(moved[0], []).append(sub(pair[1], num(moved[1])) if moved[1] else pair[1])
     return out
+
+
+def entry_and_shift(label: Expr) -> tuple[str, int] | None:
+    """(name, c) for a label that is an entry of an integer array plus a number c."""
+    parts = label.args[0] if isinstance(label, Add) else (label,)
+    entries = [part for part in parts if isinstance(part, At) and part.kind == "int"]
+    numbers = [part for part in parts if isinstance(part, Num)]
+    if len(entries) != 1 or len(entries) + len(numbers) != len(parts):
+        return None
+    return entries[0].name, sum(int(part.value) for part in numbers)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from derive.derivation import Definition, Section
 from derive.index import (
-    Add, At, Expr, Extremum, Fn, Index, Mul, Num, Partial, Pow, Size, Stop, Sum, array_names, rebuild, substitute, walk,
+    Add, At, Expr, Extremum, Fn, Index, Mul, Num, Partial, Pow, Size, Stop, Sum, array_names, expand, rebuild, substitute, walk,
 )
 from derive.normal import Algebra
 from derive.normal.fold import Folder
@@ -20,7 +20,7 @@ from derive.normal.ring import terms
 from derive.rewrite import Chain, differentiated
 from derive.rules.value import indices_for
 
-__all__ = ["Prepared", "entry_for", "expand", "has_contraction", "prepare", "tied"]
+__all__ = ["Prepared", "entry_for", "has_contraction", "prepare", "tied"]
 
 
 @dataclass
@@ -72,17 +72,6 @@ def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable
     return ready
 
 
-def expand(node: Expr, bodies: Mapping[str, tuple[tuple[Index, ...], Expr]]) -> Expr:
-    """Replace named entries by their bodies, at their indices."""
-    def change(part: Expr) -> Expr:
-        part = rebuild(part, change) if part.args else part
-        if isinstance(part, At) and part.name in bodies:
-            indices, body = bodies[part.name]
-            return substitute(body, dict(zip(indices, part.indices)))
-        return part
-    return change(node)
-
-
 # ------------------------------------------------------------------------------------------- contractions get names
 
 
@@ -97,12 +86,17 @@ def _named_contractions(definitions: list[Definition], reserved: set[str]) -> li
         def visit(node: Expr, inside: bool, new: list[Definition] = new, known: dict[Expr, At] = known) -> Expr:
             if inside and has_contraction(node) and not isinstance(node, At):
                 return _name(node, new, known, taken, reserved)
-            nonlinear = isinstance(node, (Fn, Extremum)) or (isinstance(node, Pow) and not _is_sum(node.args[0]))
+            nonlinear = isinstance(node, (Fn, Extremum)) or (isinstance(node, Pow) and not _is_sum(node.args[0])) or _is_square(node)
             return rebuild(node, lambda kid: visit(kid, nonlinear)) if node.args else node
 
         body = visit(definition.body, False)
         out += [*new, Definition(definition.name, definition.indices, body, definition.role, definition.shape, definition.place)]
     return out
+
+
+def _is_square(node: Expr) -> bool:
+    """A product in which two factors or more hold a contraction, such as (X w − y) (X w − y)."""
+    return isinstance(node, Mul) and sum(has_contraction(factor) for factor in node.args[0]) > 1
 
 
 def _is_sum(node: Expr) -> bool:
@@ -127,7 +121,7 @@ def _name(node: Expr, new: list[Definition], known: dict[Expr, At], taken: set[s
         name = next(n for n in (*"uvst", *(f"u{k}" for k in range(1, 1000))) if n not in taken)
         taken.add(name)
         known[body] = At(name, indices)
-        new.append(Definition(name, indices, body, "auto", tuple(i.size for i in indices), None, "a value that the source leaves unnamed"))
+        new.append(Definition(name, indices, body, "user", tuple(i.size for i in indices), None, "a value that the source leaves unnamed"))
     return At(known[body].name, tuple(free))
 
 
@@ -207,11 +201,17 @@ def _merged(ready: Prepared, definition: Definition, name: str, moving: set[str]
     whole = [_jacobian(ready, definition.indices, through, n) for n in inputs]
     if not inputs or any(name in array_names(j) for j in whole):
         return False
+    if _has_sum(ready.bodies[name]) and any(_has_sum(j) for j in whole):
+        return False
     if sum(map(cost, whole)) >= cost(outer) + sum(map(cost, parts)) + sum(map(cost, direct)):
         return False
     ready.bodies[definition.name] = through
     ready.refold()
     return True
+
+
+def _has_sum(node: Expr) -> bool:
+    return any(isinstance(part, Sum) for part in walk(node))
 
 
 def _contracts(node: Expr) -> bool:

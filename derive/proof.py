@@ -7,50 +7,35 @@ every premise.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-import mpmath
 import numpy as np
 
+from derive import render
 from derive.assume import declared, use
-from derive.derivation import Argument, Assumption, Definition, Section
-from derive.domains import premises
-from derive.errors import BadInput, DeriveError, NotYet, Undecided
+from derive.derivation import Assumption, Definition, Section, Story, label_in_range
+from derive.domains import label_uses, premises
+from derive.errors import NotYet, Undecided
 from derive.evaluate import Evaluator
-from derive.index import At, Expr, Iverson, Poly, substitute, walk
+from derive.index import At, Expr, Iverson, Poly, num, substitute, walk
+from derive.matching import matched
 from derive.normal import P0, Algebra
 from derive.normal.present import present
-from derive.points import Point, label_bounds, points
+from derive.normal.sums import under
+from derive.points import label_and_size
 from derive.rewrite import Chain
+from derive.rules.value import indices_for
 from derive.trace import Program, read
-from derive.trace.shapes import Shapes, argument_shapes, call
+from derive.trace.shapes import Shapes, call
+from derive.trial import Counterexample, Label, Trial
 
-__all__ = ["Comparison", "Counterexample", "Proof", "compare", "prove"]
+__all__ = ["Comparison", "Counterexample", "Proof", "compare", "prove", "same_derivative"]
 
-_TOLERANCE = 1e-8
-
-
-@dataclass(frozen=True)
-class Counterexample:
-    """Sizes and numbers at which the two values differ.
-
-    Attributes:
-        sizes: the value of each size.
-        arrays: the arguments, by name.
-        values: the two results, as floats.
-        place: the entry at which they differ most, as a tuple of indices.
-        difference: the first value minus the second at that entry.
-    """
-
-    sizes: dict[str, int]
-    arrays: dict[str, Any]
-    values: tuple[Any, Any]
-    place: tuple[int, ...]
-    difference: float
+_LABELS = label_in_range(num(0), num(1)).text
+_SCOPE = "theorems over the real numbers, for all sizes ≥ 1"
 
 
 @dataclass(frozen=True)
@@ -72,12 +57,42 @@ class Proof:
     counterexample: Counterexample | None = None
     sections: tuple[Section, ...] = ()
     tried: int = 0
-    names: tuple[str, ...] = field(default=())
+    names: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        if self.verdict == "undecided":
+        if self.verdict != "proved" and self.counterexample is None:
             raise Undecided(self.reason, hint="Neither proved nor refuted; see .reason and .assumptions.")
         return self.verdict == "proved"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """The verdict, what it rests on, the two sides with their normal forms, and a counterexample whose numbers can be pasted."""
+        ends = [part for s in self.sections for part in (s.left, s.start, *(step.after for step in s.steps)) if part is not None]
+        notation = render.Notation.of(*ends, *(a.condition for a in self.assumptions if a.condition is not None))
+
+        def shown(node: Expr) -> str:
+            return render.expression(node, "text", notation=notation)
+        lines = [" = ".join(self.names) + f": {self.verdict}" if self.names else self.verdict, self.reason]
+        lines += [f"  rests on: {_SCOPE}"]
+        lines += ["  rests on: " + (a.text if a.condition is None else f"{a.text}: {shown(a.condition)}") for a in self.assumptions]
+        for section in self.sections:
+            lines += ["", section.title]
+            if section.left is not None and section.start is not None:
+                lines.append(f"  {shown(section.left)} = {shown(section.start)}")
+            lines += [f"  = {shown(step.after)}    ({step.rule})" for step in section.steps]
+        if self.tried:
+            lines += ["", f"Both functions were run at {self.tried} point{'s' if self.tried != 1 else ''}."]
+        return "\n".join(lines + ([] if self.counterexample is None else self._numbers(self.counterexample)))
+
+    @staticmethod
+    def _numbers(c: Counterexample) -> list[str]:
+        lines = ["", f"They differ at the sizes {', '.join(f'{name} = {n}' for name, n in c.sizes.items()) or '(none)'}:"]
+        lines += [f"  {name} = np.{np.array2string(np.asarray(value), separator=', ', prefix=f'  {name} = np.array(').join(('array(', ')'))}"
+                  for name, value in c.arrays.items()]
+        entry = f" at the entry {c.place}" if c.place else ""
+        return [*lines, f"  values{entry}: {c.values[0][c.place]!s} and {c.values[1][c.place]!s}, confirmed with 50 digits"]
 
 
 @dataclass(frozen=True)
@@ -86,12 +101,13 @@ class Comparison:
 
     Attributes:
         left, right: the programs; their last definitions are compared.
-        run: the two functions at concrete arguments, by name, in 64-bit.
+        run: the two functions of a mapping from names to arrays, in 64-bit.
+        declared: what the user allows to be assumed.
     """
 
     left: Program
     right: Program
-    run: tuple[Callable[..., Any], Callable[..., Any]]
+    run: tuple[Callable[[Mapping[str, Any]], np.ndarray], Callable[[Mapping[str, Any]], np.ndarray]]
     declared: tuple[Assumption, ...] = ()
 
 
@@ -110,70 +126,26 @@ def prove(f: Callable[..., Any], g: Callable[..., Any], shapes: Shapes = None, a
         DeriveError: one of the functions cannot be read; the error names the line.
     """
     left = read(f, shapes)
-    right, names = _matched(g, left, shapes)
+    right, names = matched(g, left, shapes)
     if len(left.shape) != len(right.shape) or any(a is not b for a, b in zip(left.shape, right.shape)):
         return Proof("undecided", f"The values have different shapes: {_shape(left)} and {_shape(right)}.")
     extra = tuple(declared(assume, left.source.arguments))
 
-    def second(**values: Any) -> Any:
-        return call(g, {names.get(name, name): value for name, value in values.items()})
-    return compare(Comparison(left, right, (f, second), extra))
+    return compare(Comparison(left, right, (_runner(f, {}), _runner(g, names)), extra))
+
+
+def _runner(function: Callable[..., Any], names: Mapping[str, str]) -> Callable[[Mapping[str, Any]], np.ndarray]:
+    """The function at concrete arguments, compiled once for each setting of the sizes, in 64-bit."""
+    compiled = jax.jit(lambda values: call(function, {names.get(name, name): value for name, value in values.items()}))
+
+    def run(arrays: Mapping[str, Any]) -> np.ndarray:
+        with jax.enable_x64(True):
+            return np.asarray(compiled(dict(arrays)), dtype=float)
+    return run
 
 
 def _shape(program: Program) -> str:
     return "(" + ", ".join(str(part.args[0]) for part in program.shape) + ")"
-
-
-def _matched(g: Callable[..., Any], left: Program, shapes: Shapes) -> tuple[Program, dict[str, str]]:
-    """g read with f's shapes and f's names; the second value maps f's names to g's."""
-    arguments = left.source.arguments
-    own = list(argument_shapes(g, None if shapes is None else {}) if shapes is None else _bare_names(g))
-    mine = [a.name if isinstance(a, Argument) else a for a in own]
-    if set(mine) >= {a.name for a in arguments} or not mine:
-        names = {a.name: a.name for a in arguments}
-    elif len(mine) >= len(arguments):
-        names = {a.name: other for a, other in zip(arguments, mine)}
-    else:
-        raise BadInput(f"The functions take different arguments: {', '.join(a.name for a in arguments)} and {', '.join(mine)}.")
-    given = shapes if isinstance(shapes, Mapping) else None
-    extra = {name: given[name] for name in mine if given and name in given and name not in names.values()}
-    right = read(g, {**{names[a.name]: _text(a) for a in arguments}, **extra})
-    return _renamed(right, {new: old for old, new in names.items()}), names
-
-
-def _bare_names(g: Callable[..., Any]) -> list[str]:
-    return list(inspect.signature(g).parameters)
-
-
-def _text(argument: Argument) -> str:
-    lead = "" if argument.kind == "float" else argument.kind + " "
-    return lead + " ".join(_size_text(part) for part in argument.shape)
-
-
-def _size_text(part: Expr) -> str:
-    kind = type(part).__name__
-    if kind in ("Num", "Size"):
-        return str(part.args[0])
-    if kind == "Pow":
-        return f"({_size_text(part.args[0])})**{part.args[1]}"
-    return "(" + ("+" if kind == "Add" else "*").join(_size_text(kid) for kid in part.args[0]) + ")"
-
-
-def _renamed(program: Program, names: Mapping[str, str]) -> Program:
-    """The program with its arguments under other names."""
-    clash = {new for old, new in names.items() if old != new}
-    if not clash:
-        return program
-    moved = {d.name: d.name + "″" for d in program.definitions if d.name in clash}
-    table = {**names, **moved}
-
-    def change(node: Expr) -> Expr:
-        entries = {part: At(table[part.name], part.indices, part.kind) for part in walk(node) if isinstance(part, At) and part.name in table}
-        return substitute(node, entries)
-    definitions = tuple(replace(d, name=table.get(d.name, d.name), body=change(d.body)) for d in program.definitions)
-    assumptions = tuple(replace(a, condition=change(a.condition) if a.condition is not None else None) for a in program.assumptions)
-    arguments = tuple(replace(a, name=names.get(a.name, a.name)) for a in program.source.arguments)
-    return replace(program, source=replace(program.source, arguments=arguments), definitions=definitions, assumptions=assumptions)
 
 
 # ------------------------------------------------------------------------------------------- comparing
@@ -192,158 +164,124 @@ class _Side:
         self.algebra = Algebra(hard=True, lookup=lookup)
         use(extra, self.algebra, program.source.arguments)
 
-    def form(self, node: Expr | None = None) -> Poly:
-        return self.algebra.canonical(self.program.definitions[-1].body if node is None else node)
+    def form(self) -> Poly:
+        return self.algebra.canonical(self.program.definitions[-1].body)
+
+    def labels(self) -> list[Label]:
+        """The labels that the reading and the normal form take to be in range; a guarded use keeps its guard."""
+        picked = [Label(*use) for use in label_uses(self.program.definitions, self.program.source.arguments)]
+        known = {_shape_of(sub_condition(one)) for one in picked}
+        pairs = [label_and_size(a.condition) for a in self.program.assumptions if a.text == _LABELS]
+        read_labels = [Label(*pair) for pair in pairs if pair is not None]
+        used = [Label(key[0], key[1], key[2:]) for key in self.algebra.labels]
+        return [*picked, *(one for one in read_labels if _shape_of(sub_condition(one)) not in known), *used]
+
+    def premises(self) -> list[Assumption]:
+        other = [a for a in self.program.assumptions if a.text != _LABELS]
+        return [*other, *premises(self.program.definitions, self.algebra)]
+
+
+def sub_condition(one: Label) -> Expr:
+    """The condition of a label without its guards."""
+    return replace(one, guards=()).condition
+
+
+def _shape_of(condition: Expr) -> Expr:
+    """A condition with generic letters for its free indices, so that the same condition is seen once."""
+    free = sorted(condition.free, key=lambda i: i.key)
+    indices, _ = indices_for([i.size for i in free], set())
+    return substitute(condition, dict(zip(free, indices)))
 
 
 def compare(c: Comparison) -> Proof:
     """Decide whether the values of two programs are equal."""
     sides = (_Side(c.left, c.declared), _Side(c.right, c.declared))
-    assumptions = _assumptions(c, sides)
-    outcome = _Outcome(c, assumptions)
+    names = (c.left.source.name, c.right.source.name)
+    obstacle, equal, off_kink, claims = "", False, False, []
+    sections: tuple[Section, ...] = ()
+    ties: tuple[Expr, ...] = ()
     try:
-        equal, off_kink, sections, labels = _by_normal_form(sides)
-        assumptions += [a for a in labels if (a.text, a.condition) not in {(b.text, b.condition) for b in assumptions}]
+        equal, off_kink, sections, ties = _by_normal_form(sides)
+        claims = [(side.program, a) for side in sides for a in side.premises()]
     except NotYet as error:
-        equal, off_kink, sections = False, False, ()
-        outcome.obstacle = error.met
-    return outcome.verdict(equal, off_kink, sections)
+        equal, off_kink, obstacle = False, False, error.met
+    labels = [(side.program, one) for side in sides for one in side.labels()]
+    trial = Trial((c.left, c.right), c.run, c.declared, claims, labels, ties if off_kink and not equal else ())
+    shown = [*c.declared, *(Assumption(_LABELS, _shape_of(_above(one))) for _, one in labels), *(a for _, a in claims),
+             *(Assumption(text) for text in (*c.left.conventions, *c.right.conventions))]
+    out = Proof("undecided", "", tuple({(a.text, a.condition and _shape_of(a.condition)): a for a in shown}.values()), None, sections, names=names)
+    found = trial.search(thorough=not equal)
+    return _verdict(replace(out, counterexample=found, tried=trial.tried), trial, equal, off_kink, obstacle)
 
 
-def _assumptions(c: Comparison, sides: tuple[_Side, _Side]) -> list[Assumption]:
-    out = [*c.declared, *c.left.assumptions, *c.right.assumptions]
-    for side in sides:
-        out += premises(side.program.definitions, side.algebra)
-    return list({(a.text, a.condition): a for a in out}.values())
+def _above(one: Label) -> Expr:
+    """The condition of a label as it is shown: that it starts at 0 is said in words."""
+    whole = label_in_range(one.label, one.size).condition
+    assert whole is not None
+    return under(whole, one.guards)
 
 
-def _by_normal_form(sides: tuple[_Side, _Side]) -> tuple[bool, bool, tuple[Section, ...], list[Assumption]]:
+def _by_normal_form(sides: tuple[_Side, _Side]) -> tuple[bool, bool, tuple[Section, ...], tuple[Expr, ...]]:
+    """Whether the normal forms are equal, whether they are away from ties, the proof as sections, and the numbers that are 0 at a tie."""
     left, right = sides[0].form(), sides[1].form()
     algebra = sides[0].algebra
     difference = algebra.sub(left, right)
     equal = algebra.is_zero(difference)
-    off_kink = equal or algebra.is_zero(_without_ties(algebra, difference))
+    ties: dict[Expr, Expr] = {part: P0 for part in walk(difference) if isinstance(part, Iverson) and part.args[0] == "="}
+    off_kink = equal or (bool(ties) and algebra.is_zero(algebra.canonical(substitute(difference, ties))))
     sections = []
     for side, form in zip(sides, (left, right)):
         last = side.program.definitions[-1]
-        label = At(last.name, last.indices)
-        chain = Chain(f"The value of {side.program.source.name}", last.body, left=label)
+        chain = Chain(f"The value of {side.program.source.name}", last.body, left=At(last.name, last.indices))
         sections.append(chain.to("normal form", present(side.algebra, form)).section())
-    return equal, off_kink, tuple(sections), [*sides[0].algebra.labels.values(), *sides[1].algebra.labels.values()]
+    return equal, off_kink, tuple(sections), tuple(part.args[1] for part in ties)
 
 
-def _without_ties(algebra: Algebra, p: Poly) -> Poly:
-    """The polynomial with 1{u = 0} replaced by 0: its value away from ties."""
-    ties: dict[Expr, Expr] = {}
-    for part in walk(p):
-        if isinstance(part, Iverson) and part.args[0] == "=":
-            ties[part] = P0
-    return algebra.canonical(substitute(p, ties)) if ties else p
+def _verdict(out: Proof, trial: Trial, equal: bool, off_kink: bool, obstacle: str) -> Proof:
+    found = out.counterexample
+    fault = "this is a fault of derive, and nothing is claimed."
+    if equal and found is not None:
+        return replace(out, counterexample=None, reason=f"The normal forms are equal, but the functions differ in numbers at {found.sizes}: {fault}")
+    if off_kink and not equal and trial.broken_off_kink:
+        return replace(out, counterexample=None, reason=f"The normal forms are equal off the kink, but the functions differ there: {fault}")
+    if off_kink and not equal and trial.agreed_off_kink and trial.premises_met and trial.one_sided is None:
+        return replace(out, verdict="proved off the kink", reason="The values are equal except where two compared numbers tie.")
+    if found is not None:
+        return replace(out, verdict="refuted", reason=f"At sizes {found.sizes} the values differ by {found.difference:.3g}.")
+    if not equal and not off_kink:
+        return replace(out, reason=obstacle or "The normal forms differ, and no numbers were found at which the values do.")
+    if trial.one_sided is not None:
+        return replace(out, reason="The two are equal wherever both are defined, but one of them is undefined at points where the other is "
+                       "not; declare where the arguments lie with assume=[…].")
+    if not trial.premises_met:
+        return replace(out, reason="No point was found that satisfies all premises, so that the statement could be empty.")
+    return replace(out, verdict="proved", reason="Both sides have the same normal form.")
 
 
-class _Outcome:
-    """Runs both functions at points, and turns what was found into a verdict."""
-
-    def __init__(self, c: Comparison, assumptions: list[Assumption]) -> None:
-        self.c, self.assumptions = c, assumptions
-        self.obstacle = ""
-        self.tried = 0
-        self.one_sided: Point | None = None
-        self.premises_met = False
-
-    def verdict(self, equal: bool, off_kink: bool, sections: tuple[Section, ...]) -> Proof:
-        found = self.search(thorough=not equal)
-        out = Proof("undecided", "", tuple(self.assumptions), found, sections, self.tried)
-        if found is not None and equal:
-            return replace(out, counterexample=None, reason="The normal forms are equal, but the functions differ in numbers at "
-                           f"{found.sizes}: this is a fault of derive, and nothing is claimed.")
-        if found is not None and off_kink:
-            return replace(out, verdict="proved off the kink", reason="The values are equal except where two compared numbers tie.")
-        if found is not None:
-            return replace(out, verdict="refuted", reason=f"At sizes {found.sizes} the values differ by {found.difference:.3g}.")
-        if not equal:
-            why = self.obstacle or "The normal forms differ, and no numbers were found at which the values do."
-            return replace(out, reason=why)
-        if self.one_sided is not None:
-            return replace(out, reason="The two are equal wherever both are defined, but one of them is undefined at points where the other is "
-                           "not; declare where the arguments lie with assume=[…].")
-        if not self.premises_met:
-            return replace(out, reason="No point was found that satisfies all premises, so that the statement could be empty.")
-        return replace(out, verdict="proved", reason="Both sides have the same normal form.")
-
-    def search(self, *, thorough: bool) -> Counterexample | None:
-        """A point at which the values differ, confirmed in high precision; None where none was found."""
-        bounds = label_bounds([a.condition for a in self.assumptions])
-        for number, point in enumerate(points(self.c.left.source.arguments, bounds)):
-            if number >= (16 if thorough else 5) or (number >= 3 and not thorough and self.premises_met):
-                break
-            if not self._declared_hold(point):
-                continue
-            found = self._at(point)
-            if found is not None:
-                return found
-        return None
-
-    def _declared_hold(self, point: Point) -> bool:
-        return all(self._holds(a, point) for a in self.c.declared)
-
-    def _holds(self, assumption: Assumption, point: Point) -> bool:
-        if assumption.condition is None or type(assumption.condition).__name__ == "Delta":
-            return True
-        definitions = (*self.c.left.definitions, *(d for d in self.c.right.definitions if d.name not in {x.name for x in self.c.left.definitions}))
-        evaluator = Evaluator(point.sizes, point.arrays, definitions)
-        indices = tuple(sorted(assumption.condition.free, key=lambda i: i.key))
-        try:
-            return all(value != 0 for value in evaluator.array(assumption.condition, indices).ravel())
-        except (IndexError, ZeroDivisionError):
-            return False
-
-    def _at(self, point: Point) -> Counterexample | None:
-        try:
-            values = tuple(_run(function, point.arrays) for function in self.c.run)
-        except (DeriveError, TypeError, ValueError, IndexError, ZeroDivisionError):
-            return None
-        self.tried += 1
-        left, right = values
-        finite = np.isfinite(left), np.isfinite(right)
-        if (finite[0] != finite[1]).any():
-            self.one_sided = self.one_sided or self._undefined(point)
-        both = finite[0] & finite[1]
-        scale = 1 + np.maximum(np.abs(np.where(both, left, 0)), np.abs(np.where(both, right, 0)))
-        gap = np.where(both, np.abs(np.where(both, left, 0) - np.where(both, right, 0)), 0) / scale
-        if both.all() and not self.premises_met:
-            self.premises_met = all(self._holds(a, point) for a in self.assumptions)
-        if gap.size and gap.max() > _TOLERANCE:
-            return self._confirmed(point, values, tuple(int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape)))
-        return None
-
-    def _undefined(self, point: Point) -> Point | None:
-        """The point, if one side is undefined there over the reals and not only in floating point."""
-        exact = [_exact(program, point) for program in (self.c.left, self.c.right)]
-        bad = [value is None or any(mpmath.isnan(v) or mpmath.isinf(v) for v in value.ravel()) for value in exact]
-        return point if bad[0] != bad[1] else None
-
-    def _confirmed(self, point: Point, values: Any, place: tuple[int, ...]) -> Counterexample | None:
-        exact = [_exact(program, point) for program in (self.c.left, self.c.right)]
-        if exact[0] is None or exact[1] is None:
-            return None
-        kept = tuple(k for k, n in zip(place, values[0].shape) if n != 1) if exact[0].ndim != len(place) else place
-        difference = exact[0][kept] - exact[1][kept]
-        if mpmath.isnan(difference) or abs(difference) <= _TOLERANCE * (1 + abs(exact[0][kept])):
-            return None
-        return Counterexample(point.sizes, point.arrays, values, place, float(difference))
+# ------------------------------------------------------------------------------------------- derivatives
 
 
-def _exact(program: Program, point: Point) -> np.ndarray | None:
-    last = program.definitions[-1]
-    evaluator = Evaluator(point.sizes, point.arrays, program.definitions)
-    try:
-        return evaluator.array(last.body, last.indices)
-    except (IndexError, ZeroDivisionError):
-        return None
+def same_derivative(left: Story, right: Story) -> Proof:
+    """Decide whether two derivations have the same result, for all sizes.
+
+    Args:
+        left, right: the stories of two derivatives with respect to arguments of the same name and shape.
+
+    Returns:
+        A `Proof`; the numbers that it is tried with are those of the two results as they were derived, in high precision.
+    """
+    programs = tuple(Program(s.source, _unclashed(s), s.result.shape, s.assumptions, ()) for s in (left, right))
+    return compare(Comparison(programs[0], programs[1], (_exactly(programs[0]), _exactly(programs[1]))))
 
 
-def _run(function: Callable[..., Any], arrays: Mapping[str, Any]) -> np.ndarray:
-    with jax.enable_x64(True):
-        return np.asarray(jax.jit(lambda **values: call(function, values))(**arrays), dtype=float)
+def _unclashed(story: Story) -> tuple[Definition, ...]:
+    return (*story.definitions, *story.cotangents, story.result)
 
+
+def _exactly(program: Program) -> Callable[[Mapping[str, Any]], np.ndarray]:
+    def run(arrays: Mapping[str, Any]) -> np.ndarray:
+        sizes = {part.args[0]: n for a in program.source.arguments for part, n in zip(a.shape, np.shape(arrays[a.name]))
+                 if type(part).__name__ == "Size"}
+        last = program.definitions[-1]
+        return Evaluator(sizes, arrays, program.definitions).array(last.body, last.indices).astype(float)
+    return run

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from derive.derivation import Definition, Story
+from derive.derivation import Assumption, Definition, Story
 from derive.errors import DeriveError
 from derive.evaluate import Evaluator
 from derive.index import ZERO, Index
@@ -26,10 +26,10 @@ def settings(program: Program, how_many: int = 2) -> list[dict[str, int]]:
     return [*(dict(zip(names, values)) for values in UNEQUAL[:how_many]), dict.fromkeys(names, 1)] if names else [{}]
 
 
-def draw(program: Program, sizes: Mapping[str, int], seed: int = 0) -> dict[str, Any]:
+def draw(program: Program, sizes: Mapping[str, int], assumptions: Iterable[Assumption] = ()) -> dict[str, Any]:
     """Arguments by name: floats of both signs, no two of which are equal; labels in range."""
-    rng = np.random.default_rng([seed, *sizes.values()])
-    bounds = label_bounds([a.condition for a in program.assumptions])
+    rng = np.random.default_rng([0, *sizes.values()])
+    bounds = label_bounds([a.condition for a in (*program.assumptions, *assumptions)])
     out: dict[str, Any] = {}
     for argument in program.source.arguments:
         shape = tuple(concrete(part, dict(sizes)) for part in argument.shape)
@@ -50,20 +50,22 @@ def _device(arrays: Mapping[str, Any]) -> dict[str, Any]:
 def run(function: Callable[..., Any], arrays: Mapping[str, Any]) -> Any:
     """The value of a JAX function, in 64-bit."""
     with jax.enable_x64(True):
-        return np.asarray(call(function, _device(arrays)))
+        return np.asarray(jax.jit(lambda given: call(function, given))(_device(arrays)))
 
 
 def pulled_back(function: Callable[..., Any], wrt: str, arrays: Mapping[str, Any], dout: Any) -> Any:
     """The vector-Jacobian product by `jax.vjp`, in 64-bit."""
     with jax.enable_x64(True):
-        value, pull = jax.vjp(lambda u: call(function, {**_device(arrays), wrt: u}), arrays[wrt])
-        return np.asarray(pull(np.asarray(dout, value.dtype))[0])
+        def pull(given: dict[str, Any]) -> Any:
+            value, back = jax.vjp(lambda u: call(function, {**given, wrt: u}), given[wrt])
+            return back(jnp.asarray(dout, value.dtype))[0]
+        return np.asarray(jax.jit(pull)(_device(arrays)))
 
 
 def gradient(function: Callable[..., Any], wrt: str, arrays: Mapping[str, Any]) -> Any:
     """The gradient by `jax.grad`, in 64-bit."""
     with jax.enable_x64(True):
-        return np.asarray(jax.grad(lambda u: call(function, {**_device(arrays), wrt: u}))(arrays[wrt]))
+        return np.asarray(jax.jit(lambda given: jax.grad(lambda u: call(function, {**given, wrt: u}))(given[wrt]))(_device(arrays)))
 
 
 def value_of(definition: Definition, evaluator: Evaluator, shape: tuple[int, ...]) -> Any:

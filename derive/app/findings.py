@@ -16,6 +16,8 @@ from derive.train import Run
 
 __all__ = ["HANDWRITTEN", "SIZES", "Agreement", "Findings"]
 
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 # Sizes (m, d, k) at which the derived gradient is compared with jax.grad: unequal, equal, and 1 in each place.
 SIZES: tuple[tuple[int, int, int], ...] = ((5, 4, 3), (1, 6, 4), (7, 1, 2), (6, 3, 1), (3, 3, 3), (64, 30, 10))
 
@@ -39,7 +41,13 @@ class Agreement:
         return self.largest < 1e-10
 
     def __str__(self) -> str:
-        return f"largest relative difference {self.largest:.1e} at {len(self.sizes)} sizes, 1 and equal sizes among them"
+        return f"largest relative difference {_power_of_ten(self.largest)} at {len(self.sizes)} sizes, 1 and equal sizes among them"
+
+
+def _power_of_ten(value: float) -> str:
+    """2.5·10⁻¹⁶ for 2.5e-16; 0 for 0."""
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}" if value else "0"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from derive import data, losses
-from derive.app.commands import check_status, show_report
+from derive.app.commands import show_report
 from derive.app.files import usable_folder, write_text
 from derive.app.findings import HANDWRITTEN, SIZES, Agreement, Findings
 from derive.app.proofs import kind_of, proof_text, verdict_words

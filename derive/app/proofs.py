@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from html import escape
 
 from derive.derivation import Assumption, Section
-from derive.index import Delta
 from derive.proof import Proof
 from derive.render import Notation, expression
 
@@ -33,16 +32,18 @@ def proof_status(proof: Proof) -> int:
 
 def proof_text(proof: Proof) -> Iterator[tuple[str, str]]:
     """Rows of a name and a text: the reason, both sides brought to normal form, what it rests on, the counterexample."""
-    yield "why", proof.reason
+    if proof.counterexample is None:
+        yield "why", proof.reason
     notation = _notation(proof)
     for section in proof.sections:
         yield section.title.lower(), _end(section, "text", notation)
-    for text in _assumptions(proof.assumptions, notation):
+    for text in _assumptions(proof.assumptions):
         yield "rests on", text
     if proof.tried:
         yield "tried", f"both functions were run at {proof.tried} point{'s' if proof.tried != 1 else ''}"
     if proof.counterexample is not None:
         c = proof.counterexample
+        yield "at the sizes", ", ".join(f"{name} = {size}" for name, size in c.sizes.items())
         for name, value in c.arrays.items():
             yield name, " ".join(str(value).split())
         yield "the values", " and ".join(" ".join(str(value).split()) for value in c.values)
@@ -54,15 +55,14 @@ def proof_html(proof: Proof) -> str:
     notation = _notation(proof)
     rows = [f'<tr><td class="left">{escape(section.title)}</td><td class="value">{_end(section, "mathml", notation)}</td></tr>'
             for section in proof.sections]
-    premises = "; ".join(_assumptions(proof.assumptions, notation))
+    premises = "; ".join(_assumptions(proof.assumptions))
     note = f"<p><small>Rests on: {escape(premises)}.</small></p>" if premises else ""
     return f'<div class="wide"><table class="sides">{"".join(rows)}</table></div>{note}'
 
 
 def _notation(proof: Proof) -> Notation:
     ends = [part for section in proof.sections for part in (section.start, *(step.after for step in section.steps)) if part is not None]
-    premises = [a.condition for a in proof.assumptions if a.condition is not None]
-    return Notation.of(*ends, *premises)
+    return Notation.of(*ends)
 
 
 def _end(section: Section, form: str, notation: Notation) -> str:
@@ -71,17 +71,8 @@ def _end(section: Section, form: str, notation: Notation) -> str:
     return expression(last, form, notation=notation) if last is not None else ""
 
 
-def _assumptions(assumptions: tuple[Assumption, ...], notation: Notation) -> list[str]:
+def _assumptions(assumptions: tuple[Assumption, ...]) -> list[str]:
     """In words and symbols, each once."""
-    texts = [f"{a.text}: {_condition(a, notation)}" if a.condition is not None else a.text for a in assumptions]
+    texts = [f"{a.text}: {expression(a.condition)}" if a.condition is not None else a.text for a in assumptions]
     return list(dict.fromkeys(texts))
 
-
-def _condition(assumption: Assumption, notation: Notation) -> str:
-    condition = assumption.condition
-    assert condition is not None
-    if isinstance(condition, Delta):  # how the engine writes 'a label below a size'
-        first, second = (expression(part, notation=notation) for part in condition.args)
-        label, size = (second, first) if type(condition.args[0]).__name__ == "Size" else (first, second)
-        return f"0 ≤ {label} < {size}"
-    return expression(condition, notation=notation)

@@ -40,12 +40,8 @@ class Signature:
         """What was guessed, in one sentence; empty where nothing was."""
         if not self.guessed:
             return ""
-        return f"Shapes guessed from the names: {as_text(self.guessed)}. Say otherwise with --shapes."
-
-
-def as_text(shapes: Mapping[str, str]) -> str:
-    """Shapes in the form of --shapes."""
-    return "; ".join(f"{name}={shape}" for name, shape in shapes.items())
+        shown = ", ".join(f"{name} is {shape or 'a number'}" for name, shape in self.guessed.items())
+        return f"Shapes guessed from the names: {shown}. Say otherwise with --shapes."
 
 
 def parse_shapes(text: str | None) -> dict[str, str]:

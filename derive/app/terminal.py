@@ -53,6 +53,7 @@ class Screen:
         room = self.width - len(text) - len(remark)
         tail = " " * room + self.ink(remark, "dim") if remark and room > 1 else ""
         self.raw(f"\n{self.ink(text, 'bold')}{tail}\n{self.ink('━' * self.width, 'accent')}")
+        self.stream.flush()
 
     def words(self, text: str, indent: str = "", style: str = "") -> None:
         """A paragraph in lines of the terminal's width."""

@@ -72,7 +72,8 @@ def _searched(loss: Callable[..., Any], dataset: Dataset, changes: dict[str, Any
         screen.raw(f"  learning rate {trial.settings.lr:<8g} λ {trial.settings.lam:<8g} {result}")
 
     rates = [start.lr * factor for factor in _FACTORS]
-    found = search(loss, dataset, lr=rates, lam=[start.lam * _FACTORS[0], start.lam, start.lam * _FACTORS[-1]], settings=start, progress=tell)
+    strengths = [start.lam * factor for factor in (_FACTORS[0], 1.0, _FACTORS[-1])]
+    found = search(loss, dataset, lr=rates, lam=strengths, settings=start, progress=tell)
     screen.words("The best of these on the validation split:", indent="  ")
     return found.best
 

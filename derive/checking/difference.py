@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from derive.derivation import Definition, Story
-from derive.index import Add, At, Expr, Mono, Poly, Size
+from derive.index import Add, At, Expr, Mono, Poly, Size, expand
 from derive.normal import P0, P1, Algebra, constant
 from derive.normal.fold import Folder
 from derive.normal.present import present
 from derive.normal.ring import factors, monomial, poly, terms
-from derive.prepare import expand
 from derive.render import Notation, expression
 from derive.render.telling import story_notation
 

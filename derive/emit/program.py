@@ -87,9 +87,9 @@ def _inlined(rows: list[Row]) -> list[Row]:
         target = row.definition
         uses = [node for other in rows for node in walk(other.definition.body) if isinstance(node, At) and node.name == target.name]
         if len(uses) == 1:
-            body = substitute(target.body, dict(zip(target.indices, uses[0].indices)))
+            bodies = {target.name: (target.indices, target.body)}
             rows = [
-                replace(other, definition=replace(other.definition, body=substitute(other.definition.body, {uses[0]: body})))
+                replace(other, definition=replace(other.definition, body=expand(other.definition.body, bodies)))
                 for other in rows if other.definition.name != target.name
             ]
     return rows

@@ -9,7 +9,7 @@ from typing import Any
 from derive.errors import NotYet
 from derive.index import (
     Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Partial, Poly, Pow, Size, Stop, Sum, Where, delta,
-    fresh, neg, num, power, substitute, add, mul,
+    ONE, fresh, neg, num, power, sub, substitute, add, mul, walk,
 )
 from derive.normal.functions import Functions
 from derive.normal.products import MINUS_INFINITY
@@ -33,6 +33,7 @@ class Algebra(Functions):
         super().__init__(hard=hard)
         self.lookup = lookup
         self._forms: dict[Expr, Poly] = {}
+        self._other_forms: dict[tuple[Expr, ...], tuple[dict[Expr, Poly], dict[tuple[Poly, Poly], Poly]]] = {}
 
     def canonical(self, node: Expr) -> Poly:
         """The node in normal form."""
@@ -45,6 +46,7 @@ class Algebra(Functions):
         """Forget cached results after a fact was added."""
         self._forms.clear()
         self._products.clear()
+        self._other_forms.clear()
 
     def substituted(self, node: Expr, mapping: Mapping[Any, Expr]) -> Poly:
         """The node in normal form, with indices or entries replaced."""
@@ -106,8 +108,24 @@ class Algebra(Functions):
         q = self.canonical(condition)
         if q is P1 or q is P0:
             return self.canonical(u if q is P1 else v)
-        kept = P0 if u is v else self.mul(q, self.canonical(u))
-        return self.canonical(u) if u is v else self.add(kept, self.mul(self.sub(P1, q), self.canonical(v)))
+        if u is v:
+            return self.canonical(u)
+        return self.add(self.mul(q, self._under(condition, u)), self.mul(self.sub(P1, q), self._under(sub(ONE, condition), v)))
+
+    def _under(self, guard: Expr, node: Expr) -> Poly:
+        """The node in normal form where the guard is 1: a label that is assumed to be in range is so only there.
+
+        Results are kept apart for each mask on labels, so that none is used again without its assumption; other guards need no care.
+        """
+        if not any(isinstance(part, At) and part.kind == "int" for part in walk(guard)):
+            return self.canonical(node)
+        before = self.guards, self._forms, self._products
+        self.guards = (*self.guards, guard)
+        self._forms, self._products = self._other_forms.setdefault(self.guards, ({}, {}))
+        try:
+            return self.canonical(node)
+        finally:
+            self.guards, self._forms, self._products = before
 
     def _stop(self, node: Expr) -> Poly:
         inner = self.canonical(node.args[0])

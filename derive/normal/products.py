@@ -60,7 +60,8 @@ class Products(Ring):
         if isinstance(node, Fn):
             return FUNCTIONS[node.args[0]].sign
         if isinstance(node, (Sum, Extremum)):
-            return self.sign(node.body)
+            inner = self.sign(node.body)
+            return inner if isinstance(node, Extremum) or all(_at_least_one(b.size) for b in node.bound) else inner and "nonnegative"
         return "nonnegative" if isinstance(node, (Index, Delta, Iverson)) else ""
 
     def _not_below_zero(self, entry: At) -> bool:
@@ -182,12 +183,16 @@ class Products(Ring):
     # ------------------------------------------------------------------------------------------- powers
 
     def power(self, p: Poly, r: Fraction | int) -> Poly:
-        """p ** r for a rational r."""
+        """p ** r for a rational r.
+
+        1/0 is 0 here: it stands in a branch that a guard of 0 closes, or the premise that the denominator is not 0 is violated; kept as
+        an atom it would cancel against √0.
+        """
         r = Fraction(r)
         if r == 0:
             return P1
         if r == 1 or p is P0:
-            return p if r > 0 else poly({monomial({P0: r}): Fraction(1)})
+            return p
         if r.denominator == 1 and r > 0:
             return self._power_of_product(p, r) if len(terms(p)) == 1 else self.mul(p, self.power(p, r - 1))
         split = self.by_cases((p,), lambda case: self.power(case[0], r))
@@ -278,6 +283,11 @@ def _exact_root(c: Fraction, r: Fraction) -> Fraction | None:
         return c if c == 1 else None
     up, down = isqrt(c.numerator), isqrt(c.denominator)
     return Fraction(up, down) ** r.numerator if up * up == c.numerator and down * down == c.denominator else None
+
+
+def _at_least_one(size: Expr) -> bool:
+    """Whether a range is certainly not empty: a sum over n − 1 terms may be."""
+    return isinstance(size, Size) or (isinstance(size, Num) and size.value >= 1)
 
 
 def _preference(node: Expr) -> tuple[int, str]:

@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
+from derive.errors import NotYet
 from derive.index import At, Delta, Expr, Index, Iverson, Mono, Num, Poly
 
 __all__ = ["P0", "P1", "UNIT", "Ring", "atom", "constant", "depends", "factors", "is_indicator", "monomial", "poly", "terms"]
 
+_MOST_PRODUCTS = 60_000
 UNIT = Mono(frozenset())
 
 
@@ -74,6 +76,7 @@ class Ring:
     def __init__(self) -> None:
         self._products: dict[tuple[Poly, Poly], Poly] = {}
         self._skeletons: dict[Expr, str] = {}
+        self._work = 0
 
     def product(self, powers: Mapping[Expr, Fraction]) -> Poly:
         """A product of powers of atoms, simplified."""
@@ -109,6 +112,9 @@ class Ring:
         return found
 
     def _multiplied(self, p: Poly, q: Poly) -> Poly:
+        self._work += len(terms(p)) * len(terms(q))
+        if self._work > _MOST_PRODUCTS:
+            raise NotYet("The normal form is too large to be multiplied out.", hint="Split the function into parts, and prove those.")
         out = []
         for m, c in terms(p):
             for n, k in terms(q):

@@ -15,11 +15,11 @@ from math import factorial, prod
 
 from derive.derivation import Assumption, label_in_range
 from derive.errors import NotYet
-from derive.index import At, Delta, Expr, Extremum, Index, Mono, Num, Poly, Size, Sum, fresh, walk
+from derive.index import ONE, At, Delta, Expr, Extremum, Index, Mono, Num, Poly, Size, Sum, fresh, mul, sub, walk
 from derive.normal.products import Products
 from derive.normal.ring import P1, atom, constant, depends, factors, monomial, poly, terms
 
-__all__ = ["Sums"]
+__all__ = ["Sums", "under"]
 
 _MOST_ORDERS = 5040
 
@@ -29,7 +29,8 @@ class Sums(Products):
 
     def __init__(self, *, hard: bool = False) -> None:
         super().__init__(hard=hard)
-        self.labels: dict[tuple[Expr, Expr], Assumption] = {}
+        self.labels: dict[tuple[Expr, ...], Assumption] = {}
+        self.guards: tuple[Expr, ...] = ()
         self.known_sums: dict[str, list[tuple[tuple[Index, ...], int, Poly]]] = {}
 
     # ------------------------------------------------------------------------------------------- sums
@@ -66,8 +67,11 @@ class Sums(Products):
         return False
 
     def assume_label(self, value: Expr, size: Expr) -> None:
-        """Record that a label is in range."""
-        self.labels.setdefault((value, size), label_in_range(value, size))
+        """Record that a label is in range, where the guards hold."""
+        if (value, size) not in self.labels:
+            whole = label_in_range(value, size)
+            holds = whole.condition if whole.condition is None else under(whole.condition, self.guards)
+            self.labels[value, size, *self.guards] = Assumption(whole.text, holds)
 
     def _flattened(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly | None:
         """Σ_b f(b) Σ_c g(b, c) = Σ_{b,c} f(b) g(b, c)."""
@@ -187,6 +191,11 @@ def _signature(part: object, names: Mapping[Index, str]) -> str:
     if isinstance(part, Iterable) and not isinstance(part, str):
         return "(" + ",".join(_signature(x, names) for x in part) + ")"
     return str(part)
+
+
+def under(condition: Expr, guards: Sequence[Expr]) -> Expr:
+    """The condition, asked for only where all guards are 1."""
+    return sub(ONE, mul(*guards, sub(ONE, condition))) if guards else condition
 
 
 def size_of(node: Expr) -> Poly:

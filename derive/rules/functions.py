@@ -129,9 +129,12 @@ _ROWS = (
     Function("erf", sympy.erf, r"\operatorname{erf}(u)' = \tfrac{2}{\sqrt\pi}e^{-u^2}\,u'", mpmath.erf),
     Function("atan", sympy.atan, r"(\arctan u)' = \frac{u'}{1+u^2}", mpmath.atan),
     Function("lgamma", sympy.loggamma, r"(\log\Gamma(u))' = \psi(u)\,u'", mpmath.loggamma,
-             convention=lambda u: (_fn("digamma", u),), sample=(1.7,)),
-    Function("digamma", sympy.digamma, r"\psi(u)' = \psi_1(u)\,u'", mpmath.digamma, sample=(1.7,)),
-    Function("polygamma", sympy.polygamma, r"\psi_n(u)' = \psi_{n+1}(u)\,u'", lambda n, u: mpmath.polygamma(int(n), u), sample=(2, 1.7), fixed=1,
+             convention=lambda u: (_fn("digamma", u),), domain=lambda u: (u,), sample=(1.7,)),
+    Function("digamma", sympy.digamma, r"\psi(u)' = \psi_1(u)\,u'", mpmath.digamma, domain=lambda u: (u,),
+             sample=(1.7,)),
+    Function("polygamma", sympy.polygamma, r"\psi_n(u)' = \psi_{n+1}(u)\,u'",
+             lambda n, u: mpmath.polygamma(int(n), u),
+             domain=lambda n, u: (u,), sample=(2, 1.7), fixed=1,
              convention=lambda n, u: (ZERO, _fn("polygamma", add(n, ONE) if not isinstance(n, Num) else num(n.value + 1), u))),
     Function("pow", lambda u, v: sympy.Pow(u, v), r"(u^v)' = u^v\,(v'\log u + v\,u'/u)", mpmath.power,
              expand=lambda u, v: _fn("exp", mul(v, _fn("log", u))), sign="positive", domain=lambda u, v: (u,), sample=(1.3, 0.7)),
@@ -157,7 +160,8 @@ _ROWS = (
 FUNCTIONS: dict[str, Function] = table(_ROWS)
 
 _BACK = {sympy.exp: "exp", sympy.log: "log", sympy.tanh: "tanh", sympy.sin: "sin", sympy.cos: "cos", sympy.erf: "erf", sympy.atan: "atan",
-         sympy.loggamma: "lgamma", sympy.digamma: "digamma", sympy.polygamma: "polygamma", _Logistic: "logistic", _Softplus: "softplus", _LogAddExp: "logaddexp"}
+         sympy.loggamma: "lgamma", sympy.digamma: "digamma", sympy.polygamma: "polygamma",
+         _Logistic: "logistic", _Softplus: "softplus", _LogAddExp: "logaddexp"}
 
 
 def derivative(function: Fn) -> tuple[Expr, ...]:

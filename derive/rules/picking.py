@@ -12,7 +12,7 @@ from jax import lax
 
 from derive.derivation import Assumption, label_in_range
 from derive.errors import NotYet
-from derive.index import ONE, ZERO, Delta, Expr, Index, Iverson, Num, Sum, Where, add, delta, mul, num, sub, substitute
+from derive.index import ONE, ZERO, Expr, Index, Iverson, Num, Sum, Where, add, delta, mul, num, sub, substitute
 from derive.rules.primitives import Equation, declare, uses_label
 from derive.rules.sizes import size
 from derive.rules.structure import bound

@@ -158,14 +158,16 @@ def _flat(u: Expr, z: At) -> Expr | None:
 
 _j, _k = Index("j", Size("k"), 0), Index("b", Size("k"), 0)
 _z, _zb = At("z", (_j,)), At("z", (_k,))
-_FUNCTION_SAMPLES = {"log": add(mul(_z, _z), ONE), "lgamma": add(mul(_z, _z), ONE), "digamma": add(mul(_z, _z), ONE)}
+_FUNCTION_SAMPLES = {"log": add(mul(_z, _z), ONE), "lgamma": add(mul(_z, _z), ONE), "digamma": add(mul(_z, _z), ONE),
+                     "polygamma": add(mul(_z, _z), ONE)}
 
 
 def _chain_rows() -> list[Theorem]:
     rows = []
     for row in FUNCTIONS.values():
         inner = _FUNCTION_SAMPLES.get(row.name, mul(num(3), _z))
-        args: tuple[Expr, ...] = (inner,) if len(row.sample) == 1 else (add(mul(inner, inner), ONE), inner)
+        whole: tuple[Expr, ...] = tuple(num(int(value)) for value in row.sample[:row.fixed])
+        args = (*whole, inner) if len(row.sample) == 1 + row.fixed else (add(mul(inner, inner), ONE), inner)
         rows.append(Theorem(f"chain rule, {row.name}", f"The outer derivative (that of {row.name}) times the inner one.", row.statement,
                             _chain(row.name), Fn(row.name, args)))
     return rows

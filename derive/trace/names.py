@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import linecache
 import os
+import re
 import sys
 import threading
 import traceback
@@ -45,9 +46,20 @@ _HINTS: tuple[tuple[str, type[DeriveError], str, str], ...] = (
     ("ConcretizationTypeError", Never, "A traced value is used where Python needs a number.",
      "Use the jax.numpy function; float(x), int(x) and math functions need concrete numbers."),
     ("InconclusiveDimensionOperation", Never, "Python needs the value of a size that is symbolic here.",
-     "Sizes have no value while the derivation is made. For len(x), float(n) or math.sqrt(d) write x.shape[0], n * 1.0 or jnp.sqrt(d); for a "
-     "loop over range(n) write a sum or a matrix product; a branch on a size has no one formula. A concrete size in shapes= also helps."),
+     "Sizes have no value while the derivation is made; a branch on a size has no one formula."),
 )
+_CONCRETE = "A concrete size in shapes= also helps."
+
+# What stands on a line that needs the value of a size, and what to write instead.
+_INSTEAD: tuple[tuple[str, str], ...] = (
+    ("len(", "For len(x) write x.shape[0]."),
+    ("float(", "For float(n) write n, which counts as a number in a formula."),
+    ("int(", "For int(n) write n."),
+    ("range(", "For a loop over range(n) write a sum or a matrix product over the whole axis."),
+    ("math.", "For math.sqrt(d) write jnp.sqrt(d), and so on."),
+    ("np.", "For np.sqrt(d), np.arange(n) write jnp.sqrt(d), jnp.arange(n), and so on."),
+)
+_SHAPES = re.compile(r"shape|dimension|broadcast|\baxis\b", re.IGNORECASE)
 
 
 def traced(function: Callable[..., Any], arguments: Sequence[Argument]) -> Any:
@@ -180,14 +192,25 @@ def _explained(error: Exception, function: Callable[..., Any]) -> DeriveError:
     if isinstance(error, NotImplementedError):
         return NotYet(f"JAX cannot trace this with symbolic sizes: {_first_line(error)}", place=place,
                       hint="Give the size that it needs a concrete value in shapes=.")
+    text = place.text if place else ""
+    own = {kind.__name__ for kind in type(error).__mro__}
+    if _SHAPES.search(_first_line(error)) and not own & {row[0] for row in _HINTS}:
+        return BadInput(f"The shapes do not fit together: {_first_line(error)}", place=place,
+                        hint="Check this line against shapes= (--shapes) or the annotations.")
     for name, kind, met, hint in _HINTS:
         if name in chain:
-            return kind(met, place=place, hint=hint)
-    text = place.text if place else ""
-    if any(word in text for word in ("len(", "float(", "int(", "range(", "math.", "np.")) and isinstance(error, TypeError):
-        return Never("Python needs the value of a size or of an array that is symbolic here.", place=place, hint=_HINTS[-1][3])
+            return kind(met, place=place, hint=f"{_instead(text)} {_CONCRETE}" if name == _HINTS[-1][0] else hint)
+    if isinstance(error, TypeError) and _instead(text) != _HINTS[-1][3]:
+        return Never("Python needs the value of a size or of an array that is symbolic here.", place=place,
+                     hint=f"{_instead(text)} {_CONCRETE}")
     return BadInput(f"The function raises {type(error).__name__}: {_first_line(error)}", place=place,
-                    hint="The shapes may not fit together: check shapes= or the annotations against this line.")
+                    hint="It is run once on arrays with symbolic sizes; it must not raise there.")
+
+
+def _instead(text: str) -> str:
+    """What to write in place of what stands on the line."""
+    found = [advice for word, advice in _INSTEAD if re.search(rf"(?<![\w.]){re.escape(word)}", text)]
+    return " ".join(found) or _HINTS[-1][3]
 
 
 def _first_line(error: BaseException) -> str:

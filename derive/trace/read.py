@@ -120,17 +120,16 @@ class _Reader:
     def run(self, jaxpr: Any, inputs: Sequence[Value], *, top: bool = False) -> list[Value]:
         known: dict[Any, Value] = dict(zip([*jaxpr.constvars, *jaxpr.invars], inputs))
         fixed = set(jaxpr.constvars) | set(jaxpr.invars)
-        needed = _needed(jaxpr)
+        needed, tags = _needed(jaxpr), _tags(jaxpr)
+        for variable in [*fixed] if not top else []:
+            if variable in tags:
+                known[variable] = self.define(tags[variable], known[variable])
         for equation in jaxpr.eqns:
-            if equation.primitive.name == "name":
-                variable = equation.invars[0]
-                if not isinstance(variable, Literal) and variable in known and (variable not in fixed or not top):
-                    known[variable] = self.define(equation.params["name"], known[variable])
-                if not isinstance(variable, Literal) and variable in known:
-                    known[equation.outvars[0]] = known[variable]
-            elif any(out in needed for out in equation.outvars):
-                results = self.equation(equation, [self.value(variable, known) for variable in equation.invars])
-                known.update(zip(equation.outvars, results))
+            if equation.primitive.name == "name" or not any(out in needed for out in equation.outvars):
+                continue
+            results = self.equation(equation, [self.value(variable, known) for variable in equation.invars])
+            for variable, result in zip(equation.outvars, results):
+                known[variable] = self.define(tags[variable], result) if variable in tags else result
         return [self.value(variable, known) for variable in jaxpr.outvars]
 
     def equation(self, equation: Any, inputs: list[Value]) -> list[Value]:
@@ -209,6 +208,15 @@ class _Reader:
                 self.add(name, value, indices, body, 0)
         return Program(self.source, reachable(self.definitions), value.shape, tuple(self.assumptions.values()),
                        tuple(f"the literal {text} is read as {exact}" for text, exact in self.literals.items()))
+
+
+def _tags(jaxpr: Any) -> dict[Any, str]:
+    """The first name that the user gave to each variable; a tag may stand after its first use, where a line holds two statements."""
+    tags: dict[Any, str] = {}
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "name" and not isinstance(equation.invars[0], Literal):
+            tags.setdefault(equation.invars[0], equation.params["name"])
+    return tags
 
 
 def _needed(jaxpr: Any) -> set[Any]:

@@ -85,7 +85,7 @@ def _by_name(shapes: Shapes, names: Mapping[str, bool], place: Place | None) -> 
     if shapes is None:
         return {}
     if isinstance(shapes, str):
-        raise BadInput(f"shapes={shapes!r} is one string.", hint="Give a mapping from argument name to shape, or one string for each argument.")
+        raise BadInput(f"shapes={shapes!r} is one string.", hint="Give a mapping from argument name to shape, or one string per argument.")
     if not isinstance(shapes, Mapping):
         if len(shapes) > len(names):
             raise BadInput(f"shapes= has {len(shapes)} entries for {len(names)} arguments.", place=place)

@@ -1,0 +1,63 @@
+"""The arguments of two functions, matched by name, or by position where the names differ."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from derive.derivation import Argument
+from derive.errors import BadInput
+from derive.index import At, Expr, substitute, walk
+from derive.trace import Program, read
+from derive.trace.shapes import Shapes, argument_shapes
+
+__all__ = ["matched"]
+
+
+def matched(g: Callable[..., Any], left: Program, shapes: Shapes) -> tuple[Program, dict[str, str]]:
+    """g read with f's shapes and f's names; the second value maps f's names to g's."""
+    arguments = left.source.arguments
+    mine = [a.name for a in argument_shapes(g, None)] if shapes is None else list(inspect.signature(g).parameters)
+    if set(mine) >= {a.name for a in arguments} or not mine:
+        names = {a.name: a.name for a in arguments}
+    elif len(mine) >= len(arguments):
+        names = {a.name: other for a, other in zip(arguments, mine)}
+    else:
+        raise BadInput(f"The functions take different arguments: {', '.join(a.name for a in arguments)} and {', '.join(mine)}.")
+    given = shapes if isinstance(shapes, Mapping) else None
+    extra = {name: given[name] for name in mine if given and name in given and name not in names.values()}
+    right = read(g, {**{names[a.name]: _text(a) for a in arguments}, **extra})
+    return _renamed(right, {new: old for old, new in names.items()}), names
+
+
+def _text(argument: Argument) -> str:
+    lead = "" if argument.kind == "float" else argument.kind + " "
+    return lead + " ".join(_size_text(part) for part in argument.shape)
+
+
+def _size_text(part: Expr) -> str:
+    kind = type(part).__name__
+    if kind in ("Num", "Size"):
+        return str(part.args[0])
+    if kind == "Pow":
+        return f"({_size_text(part.args[0])})**{part.args[1]}"
+    return "(" + ("+" if kind == "Add" else "*").join(_size_text(kid) for kid in part.args[0]) + ")"
+
+
+def _renamed(program: Program, names: Mapping[str, str]) -> Program:
+    """The program with its arguments under other names."""
+    clash = {new for old, new in names.items() if old != new}
+    if not clash:
+        return program
+    moved = {d.name: d.name + "″" for d in program.definitions if d.name in clash}
+    table = {**names, **moved}
+
+    def change(node: Expr) -> Expr:
+        entries = {part: At(table[part.name], part.indices, part.kind) for part in walk(node) if isinstance(part, At) and part.name in table}
+        return substitute(node, entries)
+    definitions = tuple(replace(d, name=table.get(d.name, d.name), body=change(d.body)) for d in program.definitions)
+    assumptions = tuple(replace(a, condition=change(a.condition) if a.condition is not None else None) for a in program.assumptions)
+    arguments = tuple(replace(a, name=names.get(a.name, a.name)) for a in program.source.arguments)
+    return replace(program, source=replace(program.source, arguments=arguments), definitions=definitions, assumptions=assumptions)

@@ -1,0 +1,224 @@
+"""Run two functions at concrete numbers: what a proof must survive, and where a counterexample is found and confirmed.
+
+Legend: a tie is the difference of two numbers that a comparison sees as equal; away from all ties there is no kink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from derive.derivation import Assumption
+from derive.errors import DeriveError
+from derive.evaluate import Evaluator
+from derive.index import At, Delta, Expr, Iverson, Num, Sum, mul, num, sub, walk
+from derive.normal.sums import under
+from derive.points import Point, entry_and_shift, points
+from derive.trace import Program
+
+__all__ = ["Counterexample", "Label", "Trial"]
+
+_TOLERANCE = 1e-8
+_ENOUGH, _THOROUGH = 5, 16
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Sizes and numbers at which the two values differ.
+
+    Attributes:
+        sizes: the value of each size.
+        arrays: the arguments, by name.
+        values: the two results, as floats.
+        place: the entry at which they differ most, as a tuple of indices.
+        difference: the first value minus the second at that entry.
+    """
+
+    sizes: dict[str, int]
+    arrays: dict[str, Any]
+    values: tuple[Any, Any]
+    place: tuple[int, ...]
+    difference: float
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label that must lie in 0 … size − 1 where its guards are 1."""
+
+    label: Expr
+    size: Expr
+    guards: tuple[Expr, ...] = ()
+
+    @property
+    def condition(self) -> Expr:
+        """The premise, as an indicator."""
+        return under(mul(Iverson(">=", self.label), Iverson(">", sub(self.size, self.label))), self.guards)
+
+
+@dataclass
+class Trial:
+    """Both functions at points that satisfy what was declared and have their labels in range.
+
+    Attributes:
+        programs, run: the two programs, and the two functions at concrete arguments.
+        declared: conditions on the arguments.
+        premises: further assumptions, each with the program whose names it uses.
+        labels: each with the program whose names it uses.
+        ties: numbers that are 0 at a kink.
+        tried, one_sided, premises_met, agreed_off_kink, broken_off_kink: what was found.
+    """
+
+    programs: tuple[Program, Program]
+    run: tuple[Callable[[Mapping[str, Any]], np.ndarray], Callable[[Mapping[str, Any]], np.ndarray]]
+    declared: Sequence[Assumption]
+    premises: Sequence[tuple[Program, Assumption]]
+    labels: Sequence[tuple[Program, Label]]
+    ties: Sequence[Expr] = ()
+    tried: int = 0
+    one_sided: Point | None = None
+    premises_met: bool = False
+    agreed_off_kink: bool = False
+    broken_off_kink: bool = False
+
+    def search(self, *, thorough: bool) -> Counterexample | None:
+        """A point at which the values differ, confirmed in high precision; None where none was found."""
+        first = None
+        for number, point in enumerate(self._points()):
+            if number >= (_THOROUGH if thorough else _ENOUGH) or (number >= 3 and not thorough and self.premises_met):
+                break
+            found = self._at(point)
+            first = first or found
+            if found is not None and not self.ties:
+                break
+            if self.ties and self._off_kink(point):
+                self.broken_off_kink |= found is not None
+                self.agreed_off_kink |= found is None
+        return first
+
+    # ------------------------------------------------------------------------------------------- points
+
+    def _points(self) -> Iterator[Point]:
+        """Points that satisfy what was declared, with labels in range."""
+        bounds: dict[str, list[Expr]] = {}
+        floors: dict[str, int] = {}
+        bare = set()
+        for _, one in self.labels:
+            moved = entry_and_shift(one.label)
+            if moved is not None:
+                name, shift = moved
+                bounds.setdefault(name, []).append(sub(one.size, num(shift)) if shift else one.size)
+                floors[name] = max(floors.get(name, -shift), -shift)
+                bare |= set() if one.guards else {name}
+        special = {name: values for name, values in self._masked().items() if name not in bare}
+        for point in points(self.programs[0].source.arguments, bounds, special=special, floors=floors):
+            fitted = self._fitted(point)
+            if all(_holds(self.programs[0], a.condition, fitted) for a in self.declared) and all(
+                    _holds(program, label.condition, fitted) for program, label in self.labels):
+                yield fitted
+
+    def _masked(self) -> dict[str, list[int]]:
+        """The numbers that labels are compared with, such as a −1 for 'no label'."""
+        out: dict[str, list[int]] = {}
+        for program in self.programs:
+            for part in (part for d in program.definitions for part in walk(d.body) if isinstance(part, Delta)):
+                for label, value in (part.args, part.args[::-1]):
+                    if isinstance(label, At) and label.kind == "int" and isinstance(value, Num):
+                        out.setdefault(label.name, []).append(int(value.value))
+        return out
+
+    def _fitted(self, point: Point) -> Point:
+        """The point with the sums that were declared: powers of 1/2 where all is positive, else the last entry makes up."""
+        arrays = dict(point.arrays)
+        for assumption in self.declared:
+            found = _declared_sum(assumption.condition)
+            if found is not None:
+                entry, axis, value = found
+                target = float(Evaluator(point.sizes, arrays).value(value, dict.fromkeys(value.free, 0)))
+                arrays[entry.name] = _with_sum(arrays[entry.name], axis, target, positive=point.style in ("positive", "unit"))
+        return Point(point.sizes, arrays, point.style)
+
+    def _off_kink(self, point: Point) -> bool:
+        return all(_holds(self.programs[0], sub(num(1), Iverson("=", u)), point) for u in self.ties)
+
+    # ------------------------------------------------------------------------------------------- at one point
+
+    def _at(self, point: Point) -> Counterexample | None:
+        try:
+            left, right = (np.asarray(function(point.arrays), dtype=float) for function in self.run)
+        except (DeriveError, TypeError, ValueError, IndexError, ZeroDivisionError):
+            return None
+        self.tried += 1
+        finite = np.isfinite(left), np.isfinite(right)
+        if (finite[0] != finite[1]).any():
+            self.one_sided = self.one_sided or self._undefined(point)
+        both = finite[0] & finite[1]
+        left_kept, right_kept = np.where(both, left, 0), np.where(both, right, 0)
+        gap = np.abs(left_kept - right_kept) / (1 + np.maximum(np.abs(left_kept), np.abs(right_kept)))
+        if both.all() and not self.premises_met and (not self.ties or self._off_kink(point)):
+            self.premises_met = all(_holds(program, a.condition, point) for program, a in self.premises)
+        if gap.size and gap.max() > _TOLERANCE:
+            return self._confirmed(point, (left, right), tuple(int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape)))
+        return None
+
+    def _undefined(self, point: Point) -> Point | None:
+        """The point, if one side is undefined there over the reals and not only in floating point."""
+        exact = [_exact(program, point) for program in self.programs]
+        bad = [value is None or any(mpmath.isnan(v) or mpmath.isinf(v) for v in value.ravel()) for value in exact]
+        return point if bad[0] != bad[1] else None
+
+    def _confirmed(self, point: Point, values: tuple[np.ndarray, np.ndarray], place: tuple[int, ...]) -> Counterexample | None:
+        exact = [_exact(program, point) for program in self.programs]
+        if exact[0] is None or exact[1] is None:
+            return None
+        kept = tuple(k for k, n in zip(place, values[0].shape) if n != 1) if exact[0].ndim != len(place) else place
+        difference = exact[0][kept] - exact[1][kept]
+        if mpmath.isnan(difference) or abs(difference) <= _TOLERANCE * (1 + abs(exact[0][kept])):
+            return None
+        return Counterexample(point.sizes, point.arrays, values, place, float(difference))
+
+
+def _exact(program: Program, point: Point) -> np.ndarray | None:
+    last = program.definitions[-1]
+    try:
+        return Evaluator(point.sizes, point.arrays, program.definitions).array(last.body, last.indices)
+    except (IndexError, ZeroDivisionError):
+        return None
+
+
+def _holds(program: Program, condition: Expr | None, point: Point) -> bool:
+    """Whether a condition is 1 for all values of its indices."""
+    if condition is None:
+        return True
+    evaluator = Evaluator(point.sizes, point.arrays, program.definitions)
+    indices = tuple(sorted(condition.free, key=lambda i: i.key))
+    try:
+        return all(value != 0 for value in evaluator.array(condition, indices).ravel())
+    except (IndexError, ZeroDivisionError):
+        return False
+
+
+def _declared_sum(condition: Expr | None) -> tuple[At, int, Expr] | None:
+    """(entry, axis, value) of a condition Σ over one axis of an argument = value."""
+    if not (isinstance(condition, Iverson) and condition.args[0] == "="):
+        return None
+    for part in walk(condition.args[1]):
+        if isinstance(part, Sum) and len(part.bound) == 1 and isinstance(part.body, At) and part.bound[0] in part.body.indices:
+            return part.body, part.body.indices.index(part.bound[0]), sub(part, condition.args[1])
+    return None
+
+
+def _with_sum(array: np.ndarray, axis: int, target: float, *, positive: bool) -> np.ndarray:
+    """The array with this sum along the axis, exact in binary floating point."""
+    moved = np.moveaxis(np.round(np.asarray(array) * 256) / 256, axis, -1).copy()
+    n = moved.shape[-1]
+    if positive:
+        moved[...] = target * np.array([0.5 ** min(k + 1, n - 1) for k in range(n)])
+    else:
+        moved[..., -1] = target - moved[..., :-1].sum(axis=-1)
+    return np.moveaxis(moved, -1, axis)
+
+
