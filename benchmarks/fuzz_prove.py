@@ -184,7 +184,9 @@ class Maker:
         if len(shape) == 2 and FLOATS.get(next((n for n, own in FLOATS.items() if own == shape[::-1]), ""), ()) and rng.random() < 0.8:
             return turned(self.leaf(shape[::-1]))
         if len(shape) == 2:
-            return widened(self.leaf(shape[:1]), 1) if rng.random() < 0.5 else widened(self.leaf(shape[1:]), 0)
+            axis = rng.randrange(2)
+            one_axis = (shape[1 - axis],)
+            return widened(self._full(self.leaf(one_axis), one_axis), axis)
         if shape and not fit:
             return ew("mul", over("sum", Node("arg", (), ("d", "k"), "W"), 0), const(1)) if shape == ("k",) else const(rng.choice((1, 2, 3)))
         return rng.choice((const(rng.choice((1, 2, 3, -1))), const(Fraction(rng.choice((1, 3, 7)), rng.choice((2, 4, 10)))),
@@ -398,7 +400,10 @@ def gap(left: Node, right: Node, seed: int) -> str:
     with mpmath.workdps(DIGITS):
         for sizes, ties in itertools.product(PLACES, (False, True)):
             env = numbers(sizes, seed, EXACT, ties)
-            u, v = (np.asarray(value(e, env, sizes, EXACT), dtype=object) for e in (left, right))
+            try:
+                u, v = (np.asarray(value(e, env, sizes, EXACT), dtype=object) for e in (left, right))
+            except ZeroDivisionError:  # x / x at x = 0: one side is undefined there
+                continue
             if u.shape != v.shape:
                 return f"shapes {u.shape} and {v.shape}"
             for a, b in zip(u.ravel(), v.ravel()):

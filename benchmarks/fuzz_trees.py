@@ -372,13 +372,13 @@ def one(number: int, seed: int = 0, deepest: int = 3, algebra: type[Algebra] = A
     return f"{'equal' if equal else 'mutated'}, {'called equal' if zero else 'numbers differ' if found else 'not seen'}"
 
 
-def run(count: int, seed: int = 0, deepest: int = 3, algebra: type[Algebra] = Algebra) -> Counter[str]:
-    """Try both laws on `count` pairs, and count what was found.
+def run(count: int, seed: int = 0, deepest: int = 3, algebra: type[Algebra] = Algebra, first: int = 0) -> Counter[str]:
+    """Try both laws on `count` pairs, from the number `first` on, and count what was found.
 
     Raises:
         Wrong: a law does not hold.
     """
-    return Counter(one(number, seed, deepest, algebra) for number in range(count))
+    return Counter(one(number, seed, deepest, algebra) for number in range(first, first + count))
 
 
 if __name__ == "__main__":

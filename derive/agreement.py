@@ -6,7 +6,7 @@ Numbers are compared in 64-bit at unequal sizes, at sizes that are all 1, and wh
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,11 @@ from derive.normal import Algebra
 from derive.points import Point, concrete, label_bounds, points
 from derive.trace.shapes import call
 
-__all__ = ["ClaimFailed", "agree", "by_name", "evaluated", "lifted", "name_of", "points_for", "same_form", "sizes_text"]
+__all__ = ["ClaimFailed", "agree", "by_name", "evaluated", "lifted", "name_of", "points_for", "same_form", "sizes_text",
+           "with_cotangent"]
 
 _TOLERANCE = 1e-10
-# Which of the points of `derive.points`: unequal sizes, all ones, positive numbers, other unequal sizes, ties.
-_POINTS = (0, 1, 3, 4, 5)
+_STYLES = ("normal", "positive", "ties")
 
 
 class ClaimFailed(DeriveError, AssertionError):
@@ -93,9 +93,9 @@ def same_form(left: Expr, right: Expr, story: Story, assume: Sequence[str] = ())
 
 
 def points_for(arguments: Sequence[Argument], assumptions: Sequence[Assumption]) -> tuple[Point, ...]:
-    """Where numbers are compared, labels within their bounds."""
-    tried = list(points(arguments, label_bounds([a.condition for a in assumptions])))
-    return tuple(tried[k] for k in _POINTS if k < len(tried))
+    """Where numbers are compared: unequal sizes and sizes that are all 1, labels within their bounds."""
+    tried = points(arguments, label_bounds([a.condition for a in assumptions]))
+    return tuple(p for p in tried if p.style in _STYLES and (len(p.sizes) < 2 or set(p.sizes.values()) != {2}))
 
 
 def evaluated(story: Story, body: Expr, indices: tuple[Index, ...], point: Point) -> np.ndarray:
@@ -113,18 +113,28 @@ def with_cotangent(story: Story, point: Point) -> Point:
     return Point(point.sizes, {**point.arrays, "dout": dout}, point.style)
 
 
-def agree(left: Any, right: Any, point: Point, who: str, other: str) -> None:
-    """Two arrays of the same shape are equal to 10 digits.
+def agree(pairs: Iterable[tuple[Point, Any, Any]], who: str, other: str) -> None:
+    """Arrays are equal to 10 digits at every point where they are defined, and they are defined somewhere.
+
+    Args:
+        pairs: a point and the two arrays there.
+        who, other: what made them, for the message.
 
     Raises:
         ClaimFailed: they are not; the message has numbers to paste.
     """
-    mine, true = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
-    if mine.shape != true.shape:
-        raise ClaimFailed(f"{who} has the shape {mine.shape}, {other} has {true.shape}, at {point.sizes}.")
-    gap = np.abs(mine - true)
-    scale = 1 + np.max(np.abs(true), initial=0.0)
-    if not (gap <= _TOLERANCE * scale).all():
-        place = tuple(int(k) for k in np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap))), gap.shape))
-        example = Example(point.sizes, point.arrays, float(mine[place]), float(true[place]), place)
-        raise ClaimFailed(f"{who} and {other} differ.", hint=str(example).replace("claimed", who).replace(", true", f", {other}"))
+    defined = False
+    for point, left, right in pairs:
+        mine, true = np.asarray(left, dtype=float), np.asarray(right, dtype=float)
+        if mine.shape != true.shape:
+            raise ClaimFailed(f"{who} has the shape {mine.shape}, {other} has {true.shape}, at {point.sizes}.")
+        inside = np.isfinite(mine) | np.isfinite(true)
+        gap = np.where(inside, np.abs(np.where(inside, mine, 0) - np.where(inside, true, 0)), 0)
+        scale = 1 + np.max(np.abs(true), initial=0.0, where=np.isfinite(true))
+        if not (gap <= _TOLERANCE * scale).all():
+            place = tuple(int(k) for k in np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap))), gap.shape))
+            example = Example(point.sizes, point.arrays, float(mine[place]), float(true[place]), place)
+            raise ClaimFailed(f"{who} and {other} differ.", hint=str(example).replace("claimed", who).replace(", true", f", {other}"))
+        defined = defined or bool(inside.all())
+    if not defined:
+        raise ClaimFailed(f"{who} and {other} are undefined at every point that was tried.")

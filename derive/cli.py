@@ -51,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         _complained("Interrupted.", error, options)
         return 130
+    except Exception as error:  # the last resort of a program: a fault of derive itself is told as one, and not as a traceback
+        told = "This is a fault of derive, and not of your file. Run it again with --traceback, and report what it shows."
+        return _complained(f"{type(error).__name__}: {error}\n{told}", error, options)
 
 
 def _complained(message: str, error: BaseException, options: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ indices of `Sum` and `Extremum` are not canonical here; `substitute` renames the
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -68,6 +69,10 @@ class Expr:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), self.args)
+
+
+# When Python shuts down, the numbers in the keys can no longer be compared.
+atexit.register(Expr._nodes.clear)
 
 
 def _kids(args: Any) -> Iterable[Expr]:
@@ -385,7 +390,7 @@ def _changed(arg: Any, change: Callable[[Expr], Expr]) -> Any:
     return arg
 
 
-def substitute(node: Expr, mapping: Mapping[Expr, Expr]) -> Expr:
+def substitute(node: Expr, mapping: Mapping[Any, Expr]) -> Expr:
     """Replace nodes (indices, entries) by others, everywhere and at once, without capturing a bound index.
 
     A key that mentions a bound index is replaced where it stands under that binder, and its value is read in the same scope.

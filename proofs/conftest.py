@@ -54,7 +54,7 @@ class Leg(pytest.Item):
         return f"{type(error).__name__}: {error}\n  at {last.filename}, line {last.lineno}: {last.line}"
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, f"{self.path.name}::{self.parent.name if self.parent else ''}::{self.name}"
+        return self.path, None, f"{self.parent.name}::{self.name}" if self.parent else self.name
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TheoryFile | None:

@@ -1,10 +1,10 @@
 """The multiclass hinge loss (SVM): every class that comes too close pushes, and the right class takes all the pushes back.
 
-A wrong class j costs max(0, s_j − s_y + 1): nothing while its score stays 1 below the right one, and one for one above that.  So its derivative
-is 1 or 0: does the margin count, or not?  The right class stands with a minus sign in every one of those margins, so its own entry is minus how
-many of them count.
+A wrong class j costs max(0, s_j − s_y + 1): nothing while its score stays 1 below the right one, and one for one above that. So its
+derivative is 1 or 0: does the margin count, or not? The right class stands with a minus sign in every one of those margins, so its own
+entry is minus how many of them count.
 
-At exactly 0 the maximum has a kink, and no derivative.  Programs choose: `jax.nn.relu` takes 0, `jnp.maximum` takes 1/2.  Both are
+At exactly 0 the maximum has a kink, and no derivative. Programs choose: `jax.nn.relu` takes 0, `jnp.maximum` takes 1/2. Both are
 subgradients, and each handwritten gradient below follows its source.
 """
 

@@ -1,7 +1,7 @@
 """Poisson regression: the gradient is Xᵀ(e^s − t)/m with s = Xw: expected count minus the count that was seen.
 
-The loss of a count t at the rate e^s is e^s − t s, up to a number that does not depend on s.  Again the derivative by the score is predicted
-minus true, as in least squares and in softmax: that is what the canonical link of an exponential family does.
+The loss of a count t at the rate e^s is e^s − t s, up to a number that does not depend on s. Again the derivative by the score is
+predicted minus true, as in least squares and in softmax: that is what the canonical link of an exponential family does.
 """
 
 import jax.numpy as jnp
@@ -20,4 +20,4 @@ def by_hand(w, X, t):
     return X.T @ (rate - t) / X.shape[0]
 
 
-dw = Derivative(poisson, "w", {"w": "d", "X": "m d", "t": "m"}, by_hand)
+dw = Derivative(poisson, "w", {"w": "d", "X": "m d", "t": "m"}, by_hand, textbook="Xᵀ(exp(s) − t)/m")

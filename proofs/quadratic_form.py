@@ -1,10 +1,9 @@
 """The quadratic form q = xᵀAx has the gradient (A + Aᵀ)x in x and xxᵀ in A; its squared loss multiplies both by 2(q − t).
 
-x occurs twice, so the product rule gives two terms: one where x is the row and one where it is the column.  For a symmetric A they are the same,
-and the familiar 2Ax appears; in general they are not.
+x occurs twice, so the product rule gives two terms: one where x is the row and one where it is the column. For a symmetric A they are
+the same, and the familiar 2Ax appears; in general they are not.
 """
 
-import jax.numpy as jnp
 import numpy as np
 
 from derive.theory import Derivative
@@ -31,6 +30,6 @@ def squared_loss_by_hand(x, A, t):
 
 
 dx = Derivative(quadratic_form, "x", SHAPES, by_hand)
-dA = Derivative(quadratic_form, "A", SHAPES, by_hand)
+dA = Derivative(quadratic_form, "A", SHAPES, by_hand, textbook="xxᵀ")
 dx_squared_loss = Derivative(squared_loss, "x", {**SHAPES, "t": ""}, squared_loss_by_hand)
 dA_squared_loss = Derivative(squared_loss, "A", {**SHAPES, "t": ""}, squared_loss_by_hand)

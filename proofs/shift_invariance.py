@@ -1,8 +1,8 @@
 """Softmax does not see a shift: add the same number to all scores of a row, and nothing changes.
 
-The number comes out of top and bottom of the fraction as the same factor e^c, and cancels.  So the loss is the same, its gradient is the
-same, and its derivative by the shift itself is 0.  This is what allows a program to subtract the maximum: the largest score becomes 0 and
-no exponential overflows, while the mathematics stays as it was.
+The number comes out of top and bottom of the fraction as the same factor e^c, and cancels. So the loss is the same, its gradient is the
+same, and its derivative by the shift itself is 0. This is what allows a program to subtract the maximum: the largest score becomes 0
+and no exponential overflows, while the mathematics stays as it was.
 """
 
 import jax.numpy as jnp

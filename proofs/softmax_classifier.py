@@ -1,10 +1,11 @@
 """The softmax classifier: ∂L/∂W = Xᵀ(P − Y)/m + λW, however the loss is spelled.
 
-The scores are z = XW.  A weight W_ak reaches the loss of example i only through z_ik, and it does so with the factor X_ia: multiply the
-mistake p_ik − 1{k = y_i} by the feature, add up over the examples, and that sum is a matrix product.  The regulariser ½ λ Σ W² adds λW: each
-weight's own square, and no sum over the others.  A bias is a weight whose feature is always 1, so its gradient only adds the mistakes up.
+The scores are z = XW. A weight W_ak reaches the loss of example i only through z_ik, and it does so with the factor X_ia: multiply the
+mistake p_ik − 1{k = y_i} by the feature, add up over the examples, and that sum is a matrix product. The regulariser ½ λ Σ W² adds λW:
+each weight's own square, and no sum over the others. A bias is a weight whose feature is always 1, so its gradient only adds the
+mistakes up.
 
-There are many ways to write this loss, and five of them are here.  They are one function, and they have one gradient.
+There are many ways to write this loss, and five of them are here. They are one function, and they have one gradient.
 """
 
 import jax
@@ -83,7 +84,9 @@ def by_hand_with_bias(W, b, X, y, lam):
     return {"W": X.T.dot(p) / m + lam * W, "b": p.sum(axis=0) / m}
 
 
-dW = {f.__name__: Derivative(classifier(f), "W", SHAPES, by_hand) for f in SPELLINGS}
+# The two that have a p of their own end in the form above, letter for letter.
+_FORM = dict.fromkeys((shifted, unshifted), "Xᵀ(P − Y)/m + λW")
+dW = {f.__name__: Derivative(classifier(f), "W", SHAPES, by_hand, textbook=_FORM.get(f, "")) for f in SPELLINGS}
 dW_with_bias = {f.__name__: Derivative(classifier_with_bias(f), "W", WITH_BIAS, by_hand_with_bias) for f in SPELLINGS}
 db = {f.__name__: Derivative(classifier_with_bias(f), "b", WITH_BIAS, by_hand_with_bias) for f in SPELLINGS}
 one_loss = {f.__name__: Equality(classifier(shifted), classifier(f), SHAPES) for f in SPELLINGS[1:]}

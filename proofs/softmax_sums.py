@@ -1,7 +1,7 @@
 """Probabilities sum to 1, so their changes sum to 0.
 
-Σ_i p_i = 1 whatever the scores are.  Move one score: what one class gains the others lose, so each column of the Jacobian sums to 0.  Move
-all scores together: that is a shift, which softmax does not see, so each row sums to 0 as well.
+Σ_i p_i = 1 whatever the scores are. Move one score: what one class gains the others lose, so each column of the Jacobian sums to 0.
+Move all scores together: that is a shift, which softmax does not see, so each row sums to 0 as well.
 """
 
 import jax
@@ -27,7 +27,7 @@ def one(z):
 def jacobian(z):
     """As `softmax_jacobian.py` proves it."""
     p = softmax(z)
-    return jnp.diag(p) - jnp.outer(p, p)
+    return p[:, None] * (jnp.eye(z.shape[0]) - p[None, :])
 
 
 def row_sums(z):

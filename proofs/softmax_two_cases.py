@@ -1,6 +1,6 @@
 """The two cases of softmax's Jacobian: p_i (1 − p_i) where i = j, and −p_i p_j where i ≠ j.
 
-This is how the formula is usually printed.  It is p_i (δ_ij − p_j) again: the Kronecker delta δ_ij is 1 where the indices agree and 0
+This is how the formula is usually printed. It is p_i (δ_ij − p_j) again: the Kronecker delta δ_ij is 1 where the indices agree and 0
 elsewhere, so each case is the same expression with δ_ij replaced by its value.
 """
 
@@ -13,7 +13,7 @@ from derive.theory import Cases
 def softmax(z):
     e = jnp.exp(z - jnp.max(z))
     p = e / jnp.sum(e)
-    return p
+    return p  # noqa: RET504  # the derivation speaks of p
 
 
 def same_index(z):

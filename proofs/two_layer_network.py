@@ -1,8 +1,8 @@
 """A two-layer network with ReLU and a softmax head: backpropagation is the chain rule, read from the loss to the input.
 
-The last layer is a softmax classifier on the hidden values h, so its gradients are known.  What flows on to h is the mistake, spread over the
-hidden units by W2; a unit that was switched off (its input below 0) lets nothing through; and what is left meets the features, just as in
-the last layer.
+The last layer is a softmax classifier on the hidden values h, so its gradients are known. What flows on to h is the mistake, spread
+over the hidden units by W2; a unit that was switched off (its input below 0) lets nothing through; and what is left meets the features,
+just as in the last layer.
 """
 
 import jax
@@ -37,5 +37,5 @@ def backward(W1, b1, W2, b2, X, y):
 
 dW1 = Derivative(network, "W1", SHAPES, backward)
 db1 = Derivative(network, "b1", SHAPES, backward)
-dW2 = Derivative(network, "W2", SHAPES, backward)
+dW2 = Derivative(network, "W2", SHAPES, backward, textbook="Hᵀ(P − Y)/m")
 db2 = Derivative(network, "b2", SHAPES, backward)

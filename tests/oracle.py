@@ -47,25 +47,32 @@ def _device(arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name: jnp.asarray(value) for name, value in arrays.items()}
 
 
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiled quickly: what runs once need not run fast."""
+    return jax.jit(function, compiler_options={"xla_backend_optimization_level": 0})
+
+
 def run(function: Callable[..., Any], arrays: Mapping[str, Any]) -> Any:
     """The value of a JAX function, in 64-bit."""
     with jax.enable_x64(True):
-        return np.asarray(jax.jit(lambda given: call(function, given))(_device(arrays)))
+        return np.asarray(_compiled(lambda given: call(function, given))(_device(arrays)))
 
 
-def pulled_back(function: Callable[..., Any], wrt: str, arrays: Mapping[str, Any], dout: Any) -> Any:
-    """The vector-Jacobian product by `jax.vjp`, in 64-bit."""
+def pulled_back(function: Callable[..., Any], wrt: Iterable[str], arrays: Mapping[str, Any], dout: Any) -> dict[str, Any]:
+    """The vector-Jacobian products by `jax.vjp`, in 64-bit."""
+    def pull(given: dict[str, Any]) -> Any:
+        value, back = jax.vjp(lambda moving: call(function, {**given, **moving}), {name: given[name] for name in wrt})
+        return back(jnp.asarray(dout, value.dtype))[0]
     with jax.enable_x64(True):
-        def pull(given: dict[str, Any]) -> Any:
-            value, back = jax.vjp(lambda u: call(function, {**given, wrt: u}), given[wrt])
-            return back(jnp.asarray(dout, value.dtype))[0]
-        return np.asarray(jax.jit(pull)(_device(arrays)))
+        return {name: np.asarray(value) for name, value in _compiled(pull)(_device(arrays)).items()}
 
 
-def gradient(function: Callable[..., Any], wrt: str, arrays: Mapping[str, Any]) -> Any:
-    """The gradient by `jax.grad`, in 64-bit."""
+def gradient(function: Callable[..., Any], wrt: Iterable[str], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The gradients by `jax.grad`, in 64-bit."""
+    def slope(given: dict[str, Any]) -> Any:
+        return jax.grad(lambda moving: call(function, {**given, **moving}))({name: given[name] for name in wrt})
     with jax.enable_x64(True):
-        return np.asarray(jax.jit(lambda given: jax.grad(lambda u: call(function, {**given, wrt: u}))(given[wrt]))(_device(arrays)))
+        return {name: np.asarray(value) for name, value in _compiled(slope)(_device(arrays)).items()}
 
 
 def value_of(definition: Definition, evaluator: Evaluator, shape: tuple[int, ...]) -> Any:

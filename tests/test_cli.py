@@ -128,7 +128,7 @@ def run(file, capsys):
     def command(*words):
         status = main(words)
         out, err = capsys.readouterr()
-        assert "Traceback" not in out + err
+        assert "Traceback" not in out + err and "fault of derive" not in err
         return status, out, err
 
     return command
@@ -265,8 +265,8 @@ def test_bad_arguments_are_named(run, words, message):
 @pytest.mark.parametrize("target, message", [
     ("user.py", "does not name a function"), ("user.py::", "does not name a function"), ("absent.py::loss", "There is no file absent.py"),
     ("user.py::lss", "Did you mean loss?"), ("user.py::CONSTANT", "an int and not a function"),
-    ("user.py::Setting", "a type and not a function"), ("user.py::zzzz", "Its functions are"), ("broken.py::f", "broken.py, line 2"), ("raises.py::f", "raises.py, line 3: 1 / 0"),
-    ("exits.py::f", "SystemExit"),
+    ("user.py::Setting", "a type and not a function"), ("user.py::zzzz", "Its functions are"), ("broken.py::f", "broken.py, line 2"),
+    ("raises.py::f", "raises.py, line 3: 1 / 0"), ("exits.py::f", "SystemExit"),
     (".::f", "no file")])
 def test_bad_targets_are_named(run, file, target, message):
     (file.parent / "broken.py").write_text("import jax\ndef f(:\n")
@@ -276,7 +276,7 @@ def test_bad_targets_are_named(run, file, target, message):
     assert status == 2 and out == "" and message in err
 
 
-@pytest.mark.parametrize("words", [("nonsense",), ("explain",), ("explain", "a.py::f", "--vjp", "--jacobian"), ("train", "--steps", "many")])
+@pytest.mark.parametrize("words", [("nonsense",), ("explain",), ("explain", "a.py::f", "--vjp", "--jacobian"), ("train", "--steps", "x")])
 def test_bad_usage_has_status_2(run, words):
     status, _, err = run(*words)
     assert status == 2 and "usage:" in err
@@ -285,6 +285,25 @@ def test_bad_usage_has_status_2(run, words):
 def test_a_gradient_of_an_array_points_to_the_other_derivatives(run):
     status, _, err = run("explain", "user.py::softmax")
     assert status == 2 and "jacobian" in err and "vjp" in err
+
+
+def test_a_fault_of_derive_is_told_as_one(file, capsys, monkeypatch):
+    def faulty(program, *rest):
+        raise KeyError("lost")
+
+    monkeypatch.setattr("derive.face.differentiate", faulty)
+    assert main(["explain", "user.py::quadratic"]) == 2
+    err = capsys.readouterr().err
+    assert "KeyError: 'lost'" in err and "fault of derive" in err and "Traceback" not in err
+
+
+def test_an_interrupt_is_no_traceback(file, capsys, monkeypatch):
+    def interrupted(program, *rest):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("derive.face.differentiate", interrupted)
+    assert main(["explain", "user.py::quadratic"]) == 130
+    assert capsys.readouterr().err.endswith("derive: Interrupted.\n")
 
 
 def test_tracebacks_are_shown_when_asked_for(file, capsys):

@@ -119,7 +119,7 @@ def _line_of(error: BaseException, path: Path) -> Place:
 
 
 def _similar(name: str, names: dict[str, Any]) -> str:
-    own = [key for key, value in names.items() if inspect.isfunction(value) and not key.startswith("__")]
+    own = [key for key, value in names.items() if inspect.isfunction(value) and value.__module__ == names.get("__name__")]
     close = difflib.get_close_matches(name, own, n=3, cutoff=0.5)
     if close:
         return f"Did you mean {' or '.join(close)}?"

@@ -67,7 +67,6 @@ padding:.6rem;box-sizing:border-box}
 @media (prefers-color-scheme:dark){
 .badge.good{color:#8fe0ae;background:#14351f}
 .badge.bad{color:#ff9d94;background:#42191a}
-.badge.unsure{color:#f1d27a;background:#3a2f0e}
-.derivation img{background:#e9e9e6}}
+.badge.unsure{color:#f1d27a;background:#3a2f0e}}
 @media (max-width:40rem){.derivation ol.outline li{grid-template-columns:1fr;gap:.1rem}}
 """

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from derive.emit import arrays
 from derive.derivation import Definition, Story
 from derive.index import (
+    expand,
     ONE,
     Add,
     At,

@@ -9,7 +9,7 @@ from typing import Any
 from derive.errors import NotYet
 from derive.index import (
     Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Partial, Poly, Pow, Size, Stop, Sum, Where, delta,
-    ONE, fresh, neg, num, power, sub, substitute, add, mul, walk,
+    ONE, fresh, neg, num, power, rebuild, sub, substitute, add, mul, walk,
 )
 from derive.normal.functions import Functions
 from derive.normal.products import MINUS_INFINITY
@@ -141,11 +141,23 @@ class Algebra(Functions):
     def _extremum(self, node: Expr) -> Poly:
         assert isinstance(node, Extremum)
         which = node.args[0]
+        if any(part is MINUS_INFINITY for part in walk(node.body)):
+            return self._masked_extremum(node)
         renamed = {b: fresh(b) for b in node.bound}
         body = substitute(node.body, renamed)
         if which == "min":
             return self.scale(self.extremum(list(renamed.values()), self.canonical(neg(body))), -1)
         return self.extremum(list(renamed.values()), self.canonical(body))
+
+    def _masked_extremum(self, node: Extremum) -> Poly:
+        """A maximum over entries behind a mask stays as it is written, with names written out and canonical bound names."""
+        body = self._written_out(node.body)
+        names = {b: Index(f"#{body.height + 1}.{k}", b.size, 0) for k, b in enumerate(node.bound)}
+        return atom(Extremum(node.args[0], tuple(names.values()), substitute(body, names)))
+
+    def _written_out(self, node: Expr) -> Expr:
+        body = self.lookup(node) if isinstance(node, At) and self.lookup is not None else None
+        return rebuild(node, self._written_out) if body is None else self._written_out(body)
 
     def _product(self, node: Expr) -> Poly:
         assert isinstance(node, Mono)

@@ -145,6 +145,8 @@ class Functions(Sums):
 
     def indicator(self, op: str, p: Poly) -> Poly:
         """The indicator of p > 0, p ≥ 0 or p = 0, in normal form."""
+        if op == ">=" and not self.hard:
+            return self._at_least(p)
         if op == ">=":
             return self.add(self.indicator(">", p), self.indicator("=", p))
         if is_number(p):
@@ -171,6 +173,14 @@ class Functions(Sums):
             return atom(Iverson(op, p))
         flipped = self.scale(p, -1)
         return self.sub(P1, self.add(self.indicator(">", flipped), self.indicator("=", flipped)))
+
+    def _at_least(self, p: Poly) -> Poly:
+        """1{p ≥ 0} as one indicator, which is how a reader wants to see it."""
+        if is_number(p):
+            return P1 if number(p) >= 0 else P0
+        if self.sign(p):
+            return P1
+        return P0 if self.sign(self.scale(p, -1)) == "positive" else atom(Iverson(">=", self.scale(p, 1 / abs(self.unit(p)))))
 
     def _bare_indicator(self, op: str, p: Poly) -> Poly:
         """1{c a > 0} = 1{c > 0} where a > 0: positive factors common to all terms play no part."""
@@ -199,7 +209,7 @@ class Functions(Sums):
     def _as_delta(self, p: Poly) -> Poly | None:
         """1{i − j = 0} for integers i and j is a Kronecker delta."""
         if len(terms(p)) > 2:
-            return None
+            return self._shifted_delta(p)
         sides: dict[Fraction, Expr] = {}
         for m, c in terms(p):
             powers = list(factors(m))
@@ -219,6 +229,20 @@ class Functions(Sums):
         if isinstance(sides.get(Fraction(1)), Num) and isinstance(sides.get(Fraction(-1)), Num):
             return None
         return self.canonical(Delta(*sorted(values, key=lambda v: v.key)))
+
+
+    def _shifted_delta(self, p: Poly) -> Poly | None:
+        """1{y + 1 − c = 0} for one index c and labels y is δ(c, y + 1)."""
+        alone = [(next(iter(factors(m))), m, c) for m, c in terms(p) if len(factors(m)) == 1]
+        indices = [(a, m, c) for (a, e), m, c in alone if isinstance(a, Index) and e == 1 and abs(c) == 1]
+        whole = all(c.denominator == 1 and all(_is_integer(a) and e > 0 and e.denominator == 1 for a, e in factors(m)) for m, c in terms(p))
+        if len(indices) != 1 or not whole:
+            return None
+        index, m, c = indices[0]
+        rest = self.scale(self.sub(p, poly({m: c})), -c)
+        if index in rest.free or not any(isinstance(a, At) for n, _ in terms(rest) for a, _ in factors(n)):
+            return None
+        return self.canonical(Delta(index, rest))
 
 
 _ODD_OR_EVEN = {"sin": -1, "cos": 1, "erf": -1, "atan": -1}

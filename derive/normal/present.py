@@ -10,9 +10,10 @@ from math import gcd, lcm
 
 from derive.index import (
     ONE, ZERO, Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Poly, Pow, Size, Stop, Sum, add, fresh, mul, num, power,
-    rebuild, substitute,
+    rebuild, substitute, walk,
 )
 from derive.normal.algebra import Algebra
+from derive.normal.products import MINUS_INFINITY
 from derive.normal.ring import P0, UNIT, factors, monomial, poly, terms
 from derive.rules.value import letter_for
 
@@ -143,7 +144,8 @@ def _atom(algebra: Algebra, a: Expr) -> Expr:
         return present(algebra, a)
     if isinstance(a, (Sum, Extremum)):
         renamed = {b: fresh(_letter(b.size)) for b in a.bound}
-        body = present(algebra, algebra.substituted(a.body, renamed))
+        masked = any(part is MINUS_INFINITY for part in walk(a.body))
+        body = substitute(a.body, renamed) if masked else present(algebra, algebra.substituted(a.body, renamed))
         return type(a)(*a.args[:-2], tuple(renamed.values()), body)
     if isinstance(a, Fn):
         return Fn(a.args[0], tuple(present(algebra, u) for u in a.args[1]))

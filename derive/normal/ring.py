@@ -16,7 +16,7 @@ from derive.index import At, Delta, Expr, Index, Iverson, Mono, Num, Poly
 
 __all__ = ["P0", "P1", "UNIT", "Ring", "atom", "constant", "depends", "factors", "is_indicator", "monomial", "poly", "terms"]
 
-_MOST_PRODUCTS = 60_000
+_MOST_PRODUCTS = 25_000
 UNIT = Mono(frozenset())
 
 

@@ -14,10 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from derive.derivation import Assumption
 from derive.errors import NotYet
 from derive.index import (
     ONE,
     ZERO,
+    Add,
     At,
     Const,
     Expr,
@@ -44,11 +46,24 @@ from derive.rules.value import Value
 
 __all__ = ["PRIMITIVES", "WRAPPERS", "Equation", "Primitive", "Wrapper", "declare", "elementwise"]
 
-MINUS_INFINITY, INFINITY = Const("-inf"), Const("inf")
+MINUS_INFINITY, INFINITY, NAN = Const("-inf"), Const("inf"), Const("nan")
+
+
+_AT_MINUS_INFINITY = {"exp": ZERO, "logistic": ZERO, "relu": ZERO, "softplus": ZERO}
 
 
 def _apply(name: str) -> Callable[..., Expr]:
-    return lambda *u: Fn(name, u)
+    def apply(*u: Expr) -> Expr:
+        return _AT_MINUS_INFINITY[name] if u == (MINUS_INFINITY,) and name in _AT_MINUS_INFINITY else Fn(name, u)
+    return apply
+
+
+def _infinite(u: Expr) -> bool:
+    return u is MINUS_INFINITY or u is INFINITY
+
+
+def _minus(u: Expr, v: Expr) -> Expr:
+    return u if _infinite(u) and not _infinite(v) else sub(u, v)
 
 
 def _integer(u: Expr) -> bool:
@@ -61,6 +76,8 @@ def _above(u: Expr, v: Expr) -> Expr:
         return ONE if u.value > v.value else ZERO
     if isinstance(u, Num) and u.value <= 0 and isinstance(v, Index):
         return ZERO
+    if v is ZERO and certainly_positive(u):
+        return ONE
     return Iverson(">", sub(u, v))
 
 
@@ -148,13 +165,22 @@ def _select(e: Equation) -> Value:
             return v if q is ONE else u
         if e.kind == "int" and _wraps(q, u, v):
             return u
+        if u is NAN or v is NAN:
+            return _defined(e, q if u is NAN else _unary_not(q), v if u is NAN else u)
         return Where(q, v, u)
     return elementwise(choose, e.inputs, e.shape, e.kind)
 
 
+def _defined(e: Equation, condition: Expr, value: Expr) -> Expr:
+    """Where a library answers NaN, the value is undefined: that it is not becomes an assumption."""
+    e.assume(Assumption("the value is defined", condition))
+    return value
+
+
 def _wraps(q: Expr, u: Expr, v: Expr) -> bool:
     """Whether this is `u + size where u < 0`: the way in which JAX reads a negative index."""
-    return q is Iverson(">", sub(ZERO, u)) and any(part is u for part in (v.args[0] if type(v).__name__ == "Add" else ()))
+    parts = u.args[0] if isinstance(u, Add) else (u,)
+    return q is Iverson(">", sub(ZERO, u)) and isinstance(v, Add) and v.args[0][:len(parts)] == parts
 
 
 def _convert(e: Equation) -> Value:
@@ -168,16 +194,22 @@ def _convert(e: Equation) -> Value:
 def _divide(e: Equation) -> Value:
     if e.kind == "int":
         raise NotYet("Integer division rounds, and is never read as division.", hint="Divide floats: a * 1.0 / b.")
-    return elementwise(div, e.inputs, e.shape, e.kind)
+    def quotient(u: Expr, v: Expr) -> Expr:
+        return u if _infinite(u) and certainly_positive(v) else product((u, power(v, -1)))  # 0 / v is undefined at v = 0
+    return elementwise(quotient, e.inputs, e.shape, e.kind)
 
 
 def _multiply(u: Expr, v: Expr) -> Expr:
     if isinstance(u, Num) and isinstance(v, Num):
         return num(u.value * v.value)
+    if (_infinite(u) and certainly_positive(v)) or (_infinite(v) and certainly_positive(u)):
+        return u if _infinite(u) else v
     return product((u, v))
 
 
 def _plus(u: Expr, v: Expr) -> Expr:
+    if _infinite(u) != _infinite(v):
+        return u if _infinite(u) else v
     return num(u.value + v.value) if isinstance(u, Num) and isinstance(v, Num) else add(u, v)
 
 
@@ -197,7 +229,7 @@ _rows({
     "add": ("u + v", _plus, lambda x, y: x + y, 2),
     "add_any": ("u + v, where a derivative inside of the function adds up", _plus,
                 lambda x, y: jax.grad(lambda u: jnp.sum(u * jnp.sin(u) * y))(x), 2),
-    "sub": ("u − v", sub, lambda x, y: x - y, 2),
+    "sub": ("u − v", _minus, lambda x, y: x - y, 2),
     "mul": ("u · v", _multiply, lambda x, y: x * y, 2),
     "neg": ("−u", neg, lambda x: -x, 1),
     "max": ("the larger of u and v", _maximum, lambda x, y: jnp.maximum(x, y), 2),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from derive.derivation import Assumption
-from derive.index import ZERO, Expr
+from derive.index import Const, Expr, Where, ZERO
 from derive.rules.table import declared_once
 from derive.rules.value import Value, is_one
 
@@ -57,6 +57,7 @@ class Wrapper:
         return elementwise(self.function, tuple(inputs), max((x.shape for x in inputs), key=len), "float")
 
 
+INFINITE = (Const("-inf"), Const("inf"))
 PRIMITIVES: dict[str, Primitive] = {}
 
 
@@ -72,5 +73,14 @@ def declare(name: str, meaning: str, read: Callable[[Equation], Value | list[Val
 def elementwise(function: Callable[..., Expr], inputs: tuple[Value, ...], shape: tuple[Expr, ...], kind: str) -> Value:
     """A function of entries at the same index; scalars and axes of size 1 are stretched."""
     def at(*i: Expr) -> Expr:
-        return function(*(x.at(*(ZERO if is_one(n) else j for n, j in zip(x.shape, i))) if x.shape else x.at() for x in inputs))
+        return behind_masks(function, [x.at(*(ZERO if is_one(n) else j for n, j in zip(x.shape, i))) if x.shape else x.at() for x in inputs])
     return Value(shape, at, kind)
+
+
+def behind_masks(function: Callable[..., Expr], args: list[Expr]) -> Expr:
+    """f(where(q, u, −∞)) = where(q, f(u), f(−∞)): an infinite number in a mask is a guard, and what it turns into is worked out."""
+    for k, arg in enumerate(args):
+        if isinstance(arg, Where) and any(side in INFINITE for side in arg.args[1:]):
+            q, u, v = arg.args
+            return Where(q, *(behind_masks(function, [*args[:k], side, *args[k + 1:]]) for side in (u, v)))
+    return function(*args)

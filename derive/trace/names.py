@@ -84,7 +84,7 @@ def _specs(arguments: Sequence[Argument]) -> list[jax.ShapeDtypeStruct]:
     sizes: list[Expr] = [part for argument in arguments for part in argument.shape]
     names = sorted(set().union(*(size_names(part) for part in sizes)))
     dims = dict(zip(names, symbolic_shape(", ".join(names)))) if names else {}
-    return [jax.ShapeDtypeStruct(tuple(_dimension(part, dims) for part in argument.shape), _DTYPES[argument.kind]) for argument in arguments]
+    return [jax.ShapeDtypeStruct(tuple(_dimension(part, dims) for part in a.shape), _DTYPES[a.kind]) for a in arguments]
 
 
 def _dimension(part: Expr, dims: dict[str, Any]) -> Any:

@@ -15,11 +15,11 @@ from jax.extend.core import Literal
 
 from derive.derivation import Argument, Assumption, Definition, Source
 from derive.errors import BadInput, NotYet, Place
-from derive.index import At, Const, Delta, Digit, Expr, Index, Iverson, Num, array_names, num, size_names, walk
+from derive.index import At, Const, Delta, Digit, Expr, Extremum, Index, Iverson, Num, array_names, num, size_names, walk
 from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.primitives import Equation
 from derive.rules.sizes import size
-from derive.rules.value import Value, indices_for, is_one
+from derive.rules.value import Value, indices_for, is_one, scalar
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
 
@@ -101,10 +101,8 @@ class _Reader:
         if isinstance(value, (int, np.integer)):
             return num(int(value))
         text = str(value)
-        if text in ("-inf", "inf"):
+        if text in ("-inf", "inf", "nan"):
             return Const(text)
-        if text == "nan":
-            raise NotYet("The function contains the number NaN.", place=self.place)
         exact = Fraction(text)
         if exact != Fraction(float(value)):
             self.literals[text] = str(exact)
@@ -142,6 +140,11 @@ class _Reader:
                                           "core_call", "custom_vjp_call_jaxpr", "remat"):
             consts = [self.constant(value) for value in getattr(inner, "consts", ())]
             return self.run(getattr(inner, "jaxpr", inner), [*consts, *inputs])
+        if name == "platform_index":
+            return [scalar(num(0), "int")]
+        if name == "cond" and "branches_platforms" in params:
+            branch = params["branches"][[platforms is None for platforms in params["branches_platforms"]].index(True)]
+            return self.run(getattr(branch, "jaxpr", branch), inputs[1:])
         row = PRIMITIVES.get(name)
         if row is None:
             raise NotYet(f"The operation {name!r} of JAX has no row in the table of primitives.", place=self.line(equation),
@@ -175,7 +178,7 @@ class _Reader:
         body = value.at(*full)
         if any(isinstance(part, Digit) for part in walk(body)):
             return value
-        if _is_alias(body) or not array_names(body) or any(isinstance(part, Const) and part.args[0] != "pi" for part in walk(body)):
+        if _is_alias(body) or not array_names(body) or _may_be_infinite(body):
             return value
         return self.add(name, value, indices, body, int(line) if line else 0)
 
@@ -249,6 +252,13 @@ def _function_name(params: dict[str, Any], inner: Any) -> str:
 
 def _kind(dtype: Any) -> str:
     return "int" if np.issubdtype(dtype, np.integer) else "bool" if dtype == np.bool_ else "float"
+
+
+def _may_be_infinite(node: Expr) -> bool:
+    """Whether an infinite number occurs in it other than in a mask under a maximum."""
+    if isinstance(node, Extremum):
+        return False
+    return (isinstance(node, Const) and node.args[0] != "pi") or any(map(_may_be_infinite, node.kids))
 
 
 def _is_alias(body: Expr) -> bool:
