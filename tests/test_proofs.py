@@ -163,7 +163,7 @@ def test_a_file_without_claims_is_refused(tmp_path: Path) -> None:
 @pytest.fixture
 def folder(pytester: pytest.Pytester) -> Path:
     """A folder of claims with one file, collected as `proofs/` is."""
-    folder = pytester.mkdir("proofs")
+    folder = pytester.mkdir("theorems")
     for name in ("conftest.py", "poisson_regression.py"):
         shutil.copy(PROOFS / name, folder / name)
     return folder
@@ -174,20 +174,20 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 
 def test_items_are_named_after_file_claim_and_leg(pytester: pytest.Pytester, folder: Path) -> None:
-    result = run(pytester, "proofs")
+    result = run(pytester, "theorems")
     result.assert_outcomes(passed=4)
     legs = ("symbolic-analytic", "analytic-autodiff", "symbolic-autodiff")
-    result.stdout.fnmatch_lines([f"proofs/poisson_regression.py::dw::{leg} PASSED*" for leg in legs])
+    result.stdout.fnmatch_lines([f"theorems/poisson_regression.py::dw::{leg} PASSED*" for leg in legs])
 
 
 def test_one_item_can_be_asked_for(pytester: pytest.Pytester, folder: Path) -> None:
-    run(pytester, "proofs/poisson_regression.py::dw::analytic-autodiff").assert_outcomes(passed=1)
+    run(pytester, "theorems/poisson_regression.py::dw::analytic-autodiff").assert_outcomes(passed=1)
 
 
 def test_a_failing_item_prints_its_diagnosis_and_no_traceback(pytester: pytest.Pytester, folder: Path) -> None:
     path = folder / "poisson_regression.py"
     path.write_text(path.read_text().replace("X.T @ (rate - t)", "X.T @ (rate + t)"))
-    result = run(pytester, "proofs")
+    result = run(pytester, "theorems")
     result.assert_outcomes(passed=2, failed=2)
     text = result.stdout.str()
     assert "handwritten − derived" in text and "at d = " in text and "Traceback" not in text and "repr_failure" not in text
@@ -196,7 +196,7 @@ def test_a_failing_item_prints_its_diagnosis_and_no_traceback(pytester: pytest.P
 def test_a_crash_in_a_file_is_told_by_its_line(pytester: pytest.Pytester, folder: Path) -> None:
     path = folder / "poisson_regression.py"
     path.write_text(path.read_text().replace("rate = np.exp(X @ w)", 'rate = np.exp(X @ w) + int("many")'))
-    result = run(pytester, "proofs/poisson_regression.py::dw::analytic-autodiff")
+    result = run(pytester, "theorems/poisson_regression.py::dw::analytic-autodiff")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["ValueError: invalid literal*", "*poisson_regression.py, line *"])
 

@@ -45,6 +45,7 @@ class Numbers:
 
     def __init__(self, handwritten: Callable[..., Any], names: Mapping[str, str], reference: Callable[..., Any], story: Story) -> None:
         self.handwritten, self.names, self.reference, self.story = handwritten, names, reference, story
+        self.compiled: dict[str, Callable[..., Any]] = {}
         self.bounds = label_bounds([a.condition for a in story.assumptions if isinstance(a, Assumption)])
 
     def points(self, count: int) -> Iterator[Point]:
@@ -72,10 +73,10 @@ class Numbers:
 
     def true(self, point: Point, wrt: str) -> np.ndarray:
         """jax.grad of the reference at a point, in 64-bit."""
-        def loss(value: Any) -> Any:
-            return call(self.reference, {**point.arrays, wrt: value})
+        if wrt not in self.compiled:  # once, so that points of equal sizes share what JAX compiles
+            self.compiled[wrt] = jax.jit(jax.grad(lambda value, arrays: call(self.reference, {**arrays, wrt: value})))
         with jax.enable_x64(True):
-            return np.asarray(jax.jit(jax.grad(loss))(np.asarray(point.arrays[wrt], dtype=float)))
+            return np.asarray(self.compiled[wrt](np.asarray(point.arrays[wrt], dtype=float), dict(point.arrays)))
 
     def loss(self, point: Point) -> float:
         """The reference's own value."""
