@@ -7,7 +7,6 @@ cannot be lifted.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,27 +14,24 @@ from typing import Any
 import numpy as np
 
 from derive.assume import declared, use
+from derive.checking.arguments import matched, name_of
 from derive.checking.difference import Differences, reasoning
 from derive.checking.lift import CannotLift, LiftedArray, lift
 from derive.checking.numbers import Numbers, Trial, apart
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report
-from derive.derivation import Argument, Assumption, Definition, Story
+from derive.derivation import Assumption, Definition, Story
 from derive.differentiate import differentiate
 from derive.errors import BadInput, DeriveError, NotYet
 from derive.face import Derivation, Wrt, gradient
 from derive.index import At, Expr, Iverson, Poly, substitute, walk
 from derive.normal import P0, Algebra
+from derive.points import Point, sizes_of
 from derive.trace import Program
 from derive.trace.shapes import Shapes, place_of
 
 __all__ = ["check"]
 
 _POINTS = 9
-# Names that people give to the same argument.
-_ALIASES = ({"lam", "lambda_", "lambd", "lmbda", "reg", "l2", "reg_strength", "alpha", "weight_decay"}, {"X", "x", "data", "inputs", "features"},
-            {"y", "labels", "targets", "target", "t"}, {"W", "w", "weights", "theta"}, {"b", "bias"})
-
-
 def check(handwritten: Callable[..., Any], reference: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None,
           assume: Sequence[str] = ()) -> Report:
     """Check a handwritten NumPy gradient against the derivative of a loss.
@@ -54,39 +50,13 @@ def check(handwritten: Callable[..., Any], reference: Callable[..., Any], wrt: W
     derived = gradient(reference, wrt, shapes, assume)
     several = derived if isinstance(derived, dict) else {derived.wrt: derived}
     first = next(iter(several.values()))
-    names = _matched(handwritten, first.story.source.arguments)
+    names = matched(handwritten, first.story.source.arguments)
     extra = tuple(declared(assume, first.story.source.arguments))
     reports = {name: _Check(handwritten, reference, d, names, k, len(several), extra).report() for k, (name, d) in enumerate(several.items())}
     if len(reports) == 1:
         return next(iter(reports.values()))
     worst = next((r for r in reports.values() if not r.ok), next(iter(reports.values())))
     return replace(worst, wrt=", ".join(reports), parts=reports, warnings=tuple({w: None for r in reports.values() for w in r.warnings}))
-
-
-def _matched(handwritten: Callable[..., Any], arguments: Sequence[Argument]) -> dict[str, str]:
-    """The handwritten parameter for each argument of the reference."""
-    parameters = inspect.signature(handwritten).parameters
-    free = list(parameters)
-    out: dict[str, str] = {}
-    for a in arguments:
-        group = next((g for g in _ALIASES if a.name in g), {a.name})
-        found = a.name if a.name in free else next((p for p in free if p in group), None)
-        if found is not None:
-            out[a.name] = found
-            free.remove(found)
-    missing = [a for a in arguments if a.name not in out]
-    for a, p in zip(missing, list(free)):
-        out[a.name] = p
-        free.remove(p)
-    needed = [p for p in free if parameters[p].default is inspect.Parameter.empty and parameters[p].kind is not inspect.Parameter.VAR_KEYWORD]
-    if needed:
-        raise BadInput(f"{_name(handwritten)} needs {', '.join(needed)}, which the reference does not have.", place=place_of(handwritten),
-                       hint=f"The reference's arguments are {', '.join(a.name for a in arguments)}.")
-    return out
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return str(getattr(function, "__name__", function))
 
 
 @dataclass
@@ -106,7 +76,8 @@ class _Check:
         self.story: Story = derived.story
         self.numbers = Numbers(handwritten, names, reference, self.story)
         self.warnings: dict[str, None] = {}
-        self.base = Report(_name(handwritten), derived.wrt, UNDECIDED, place=place_of(handwritten))
+        self.seen: list[tuple[Point, Any]] = []
+        self.base = Report(name_of(handwritten), derived.wrt, UNDECIDED, place=place_of(handwritten))
 
     # ------------------------------------------------------------------------------------------- the whole
 
@@ -140,7 +111,8 @@ class _Check:
             true = self.numbers.true(point, self.derived.wrt)
             tried += 1
             example = self._example(trial, claimed, true)
-            if example is not None and (found is None or _smaller(example, found)):
+            self.seen.append((point, claimed))
+            if example is not None and (found is None or _more_telling(example, found)):
                 found = example
         if failure is not None and tried:
             self.warnings[f"at some sizes {failure}"] = None
@@ -164,7 +136,7 @@ class _Check:
         if self.count > 1:
             return parts[len(parts) - self.count + self.position]
         if len(parts) > 2:
-            raise BadInput(f"{_name(self.handwritten)} returns {len(parts)} values.", place=place_of(self.handwritten),
+            raise BadInput(f"{name_of(self.handwritten)} returns {len(parts)} values.", place=place_of(self.handwritten),
                            hint="Return the gradient, (loss, gradient), or a dict of gradients by name.")
         return parts[-1]
 
@@ -190,12 +162,13 @@ class _Check:
         where = f" ({why.place})" if why.place else ""
         note = f"not lifted to a formula: {why.met}{where}"
         if wrong is not None:
-            return replace(self.base, verdict=WRONG, counterexample=wrong, tried=tried, diagnosis=(*self._by_regression(), note))
+            words = Differences(self.story).by_numbers([(p, c) for p, c in self.seen if np.shape(c) == self._shape(p)],
+                                                       sizes_of(self.story.source.arguments))
+            return replace(self.base, verdict=WRONG, counterexample=wrong, tried=tried, diagnosis=(*words, note))
         return replace(self.base, verdict=NUMERIC, tried=tried, diagnosis=(note,))
 
-    def _by_regression(self) -> tuple[str, ...]:
-        """Which parts of the true gradient are missing or scaled, read off the numbers."""
-        return ()
+    def _shape(self, point: Point) -> tuple[int, ...]:
+        return np.shape(point.arrays[self.derived.wrt])
 
     # ------------------------------------------------------------------------------------------- formulas
 
@@ -230,7 +203,8 @@ class _Check:
                            ("the formulas are equal but the numbers are not: rounding, overflow, or a fault of derive",))
         difference, words = Differences(self.story).explain(claimed)
         if formulas.loss is not None and self._right_for_own(formulas, claimed):
-            return replace(base, verdict=OWN_LOSS, loss=loss, difference=difference, diagnosis=words)
+            own_words = "it is the derivative of the loss that the function itself returns; against the reference's gradient:"
+            return replace(base, verdict=OWN_LOSS, loss=loss, difference=difference, diagnosis=(own_words, *words))
         return replace(base, verdict=WRONG, loss=loss, difference=difference, diagnosis=words)
 
     def _equal(self, left: Expr, right: Expr, definitions: Sequence[Definition]) -> tuple[bool, bool]:
@@ -277,7 +251,8 @@ class _Check:
         gap = self._numeric_loss_gap()
         if gap is None:
             return NUMERIC
-        return f"differs (by {gap[0]:.6g} at {gap[1]})"
+        formula = Differences(self.story).of_losses(formulas.loss.body)
+        return f"differs: yours − reference = {formula}" if formula else f"differs (by {gap[0]:.6g} at {gap[1]})"
 
     def _numeric_loss_gap(self) -> tuple[float, str] | None:
         for point in self.numbers.points(4):
@@ -302,8 +277,11 @@ class _Check:
         return self._equal(claimed, substitute(own.result.body, swap), reasoning(own))[1]
 
 
-def _smaller(a: Example, b: Example) -> bool:
-    return sum(np.size(v) for v in a.arrays.values()) < sum(np.size(v) for v in b.arrays.values())
+def _more_telling(a: Example, b: Example) -> bool:
+    """The smaller example, but not one in which everything has size 1."""
+    def rank(e: Example) -> tuple[bool, int]:
+        return set(e.sizes.values()) == {1}, sum(np.size(v) for v in e.arrays.values())
+    return rank(a) < rank(b)
 
 
 def _without_ties(algebra: Algebra, p: Poly) -> Poly:

@@ -12,16 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from derive.derivation import Definition, Story
-from derive.index import Add, At, Expr, Mono, Poly, Size, expand
+from derive.evaluate import Evaluator
+from derive.index import Add, At, Expr, Mono, Poly, Size, add, expand, mul
 from derive.normal import P0, P1, Algebra, constant
 from derive.normal.fold import Folder
-from derive.normal.present import present
+from derive.normal.present import cost, present
 from derive.normal.ring import factors, monomial, poly, terms
+from derive.points import Point
 from derive.render import Notation, expression
 from derive.render.telling import story_notation
 
-__all__ = ["Differences", "reasoning"]
+__all__ = ["Differences", "Part", "reasoning"]
+
+
+_SHORT = 16
 
 
 def reasoning(story: Story) -> tuple[Definition, ...]:
@@ -31,8 +38,11 @@ def reasoning(story: Story) -> tuple[Definition, ...]:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
+    """An additive part of the true gradient: as text, as it is shown, and in normal form."""
+
     text: str
+    shown: Expr
     form: Poly
 
 
@@ -56,9 +66,10 @@ class Differences:
     def _form(self, node: Expr) -> Poly:
         return self.folder.fold(self.algebra.canonical(node))
 
-    def _part(self, node: Expr) -> _Part:
+    def _part(self, node: Expr) -> Part:
         form = self._form(node)
-        return _Part(self.show(present(self.algebra, form)), form)
+        shown = present(self.algebra, form)
+        return Part(self.show(shown), shown, form)
 
     def show(self, node: Expr) -> str:
         """A formula in Unicode text."""
@@ -71,13 +82,36 @@ class Differences:
             claimed: the handwritten gradient at the result's indices.
         """
         true = self.algebra.add(P0, *(part.form for part in self.parts))
-        form = self._form(claimed)
-        gap = self.folder.fold(self.algebra.sub(form, true))
-        shares = [self._share(gap, part) for part in self.parts]
-        rest = self.algebra.sub(gap, self.algebra.add(P0, *(self.algebra.mul(share, part.form) for share, part in zip(shares, self.parts))))
-        return self.show(present(self.algebra, gap)), self._sentences(shares, rest, form)
+        gap = self.folder.fold(self.algebra.sub(self._form(claimed), true))
+        shares, rest = self._shared(gap, self.parts)
+        if rest is not P0:
+            terms_alone = [self._part(present(self.algebra, poly({m: c}))) for m, c in sorted(terms(true), key=lambda t: t[0].key)]
+            finer, left = self._shared(gap, terms_alone)
+            if cost(left) < cost(rest):
+                return self._formula(gap, terms_alone, finer, left), self._sentences(terms_alone, finer, left)
+        return self._formula(gap, self.parts, shares, rest), self._sentences(self.parts, shares, rest)
 
-    def _share(self, gap: Poly, part: _Part) -> Poly:
+    def of_losses(self, own: Expr) -> str:
+        """Another loss minus the reference's, as a formula in the source's own names; '' where it is long."""
+        gap = self.folder.fold(self.algebra.sub(self._form(own), self._form(self.story.definitions[-1].body)))
+        shown = present(self.algebra, gap)
+        return self.show(shown) if cost(shown) <= _SHORT else ""
+
+    def _formula(self, gap: Poly, parts: Sequence[Part], shares: Sequence[Poly], rest: Poly) -> str:
+        """The difference by its shares of the parts, where they explain it all; else as it is."""
+        if rest is not P0:
+            return self.show(present(self.algebra, gap))
+        whole = add(*(mul(present(self.algebra, share), part.shown) for share, part in zip(shares, parts) if share is not P0))
+        plain = present(self.algebra, gap)
+        return self.show(whole if cost(whole) < cost(plain) else plain)
+
+    def _shared(self, gap: Poly, parts: Sequence[Part]) -> tuple[list[Poly], Poly]:
+        """(how much of each part the difference contains, what is left)."""
+        shares = [self._share(gap, part) for part in parts]
+        whole = self.algebra.add(P0, *(self.algebra.mul(share, part.form) for share, part in zip(shares, parts)))
+        return shares, self.algebra.sub(gap, whole)
+
+    def _share(self, gap: Poly, part: Part) -> Poly:
         """κ, read off the terms of the difference that are multiples of the part's first term."""
         if not terms(part.form):
             return P0
@@ -89,18 +123,49 @@ class Differences:
                 share = self.algebra.add(share, poly({quotient: k / c}))
         return share
 
-    def _sentences(self, shares: Sequence[Poly], rest: Poly, claimed: Poly) -> tuple[str, ...]:
+    def _sentences(self, parts: Sequence[Part], shares: Sequence[Poly], rest: Poly) -> tuple[str, ...]:
         out = []
         if rest is P0 and len(set(shares)) == 1 and shares[0] is not P0 and len(shares) > 1:
-            out.append(self._sentence(shares[0], "the whole gradient", self.story.result.name))
+            out.append(self._sentence(shares[0], "the whole gradient"))
         else:
-            out += [self._sentence(share, part.text, part.text) for share, part in zip(shares, self.parts) if share is not P0]
+            out += [self._sentence(share, part.text) for share, part in zip(shares, parts) if share is not P0]
         if rest is not P0:
             verb = "and it has" if out else "your gradient has"
             out.append(f"{verb} what does not belong there: {self.show(present(self.algebra, rest))}")
         return tuple(out)
 
-    def _sentence(self, share: Poly, what: str, formula: str) -> str:
+    def by_numbers(self, found: Sequence[tuple[Point, np.ndarray]], names: Sequence[str]) -> tuple[str, ...]:
+        """The same sentences where there is no formula: each part's share is fitted to numbers at several sizes.
+
+        Args:
+            found: points with the claimed gradient at each.
+            names: of the symbolic sizes.
+        """
+        fits = [fit for point, claimed in found if (fit := self._fitted(point, claimed)) is not None]
+        if not fits:
+            return ()
+        out = []
+        for k, part in enumerate(self.parts):
+            total = _common_factor([(sizes, shares[k]) for sizes, shares in fits], names)
+            if total is None:
+                return ()
+            if total is not P1:
+                out.append(self._sentence(self.algebra.sub(total, P1), part.text))
+        return tuple(out)
+
+    def _fitted(self, point: Point, claimed: np.ndarray) -> tuple[dict[str, int], np.ndarray] | None:
+        """The factors with which the parts add up to the claimed gradient at one point, if any do."""
+        evaluator = Evaluator(point.sizes, point.arrays, reasoning(self.story))
+        columns = [evaluator.array(part.shown, self.story.result.indices).astype(float).ravel() for part in self.parts]
+        target = np.asarray(claimed, dtype=float).ravel()
+        matrix = np.stack(columns, axis=1)
+        if matrix.shape[0] <= matrix.shape[1] or np.linalg.matrix_rank(matrix) < matrix.shape[1] or not np.isfinite(target).all():
+            return None
+        shares, *_ = np.linalg.lstsq(matrix, target, rcond=None)
+        close = np.allclose(matrix @ shares, target, rtol=1e-7, atol=1e-9 * (1 + np.abs(target).max()))
+        return (point.sizes, shares) if close else None
+
+    def _sentence(self, share: Poly, what: str) -> str:
         total = self.algebra.add(P1, share)
         if total is P0:
             return f"your gradient lacks {what}"
@@ -140,3 +205,15 @@ def _is_fraction(p: Poly) -> bool:
     """Whether a one-term polynomial reads as 1/m and not as m."""
     ((m, c),) = terms(p)
     return all(e < 0 for _, e in factors(m)) and bool(factors(m)) or (not factors(m) and abs(c) < 1)
+
+
+def _common_factor(fits: Sequence[tuple[dict[str, int], float]], names: Sequence[str]) -> Poly | None:
+    """One factor for all sizes: a small fraction, alone or times a size or over one."""
+    candidates: list[tuple[Poly, str, int]] = [(P1, "", 0)]
+    candidates += [(poly({monomial({Size(name): Fraction(e)}): Fraction(1)}), name, e) for name in names for e in (1, -1)]
+    for form, name, e in candidates:
+        numbers = [share / (sizes[name] ** e if name else 1) for sizes, share in fits]
+        guess = Fraction(float(numbers[0])).limit_denominator(12)
+        if all(abs(x - float(guess)) < 1e-6 for x in numbers):
+            return Poly(frozenset((m, c * guess) for m, c in terms(form) if guess))
+    return None
