@@ -134,7 +134,8 @@ _JAX: dict[str, Callable[..., Any]] = {
     "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "mul": lambda x, y: x * y, "div": lambda x, y: x / y, "neg": lambda x: -x,
     "square": lambda x: x**2, "cube": lambda x: x**3, "max": jnp.maximum, "min": jnp.minimum,
     "where": lambda x, y, u, v: jnp.where(x > y, u, v), "abs": jnp.abs, "relu": jax.nn.relu, "exp": jnp.exp, "log": jnp.log,
-    "tanh": jnp.tanh, "sqrt": jnp.sqrt, "sigmoid": jax.nn.sigmoid, "matmul": lambda x, y: x @ y, "T": lambda x: x.T, "stop": jax.lax.stop_gradient,
+    "tanh": jnp.tanh, "sqrt": jnp.sqrt, "sigmoid": lambda x: jax.nn.sigmoid(x * 1.0), "matmul": lambda x, y: x @ y, "T": lambda x: x.T,
+    "stop": jax.lax.stop_gradient,
 }
 
 
@@ -188,7 +189,7 @@ class Maker:
             one_axis = (shape[1 - axis],)
             return widened(self._full(self.leaf(one_axis), one_axis), axis)
         if shape and not fit:
-            return ew("mul", over("sum", Node("arg", (), ("d", "k"), "W"), 0), const(1)) if shape == ("k",) else const(rng.choice((1, 2, 3)))
+            return over("sum", Node("arg", (), ("d", "k"), "W"), 0) if shape == ("k",) else const(rng.choice((1, 2, 3)))
         return rng.choice((const(rng.choice((1, 2, 3, -1))), const(Fraction(rng.choice((1, 3, 7)), rng.choice((2, 4, 10)))),
                            Node("arg", (), (), "a"), Node("size", data=rng.choice("mdk"))))
 
@@ -197,13 +198,15 @@ class Maker:
         if depth <= 0:
             return self.leaf(shape)
         down = depth - 1
-        kind = rng.choice(("sum", "sum", "unary", "unary", "plus", "plus", "times", "times", "quotient", "product", "extreme", "where", "soft", "pick"))
+        kind = rng.choice(("sum", "sum", "unary", "unary", "plus", "plus", "times", "times", "quotient", "product", "extreme", "where",
+                           "soft", "pick"))
         if kind == "sum" and len(shape) < 2:
             size, axis = rng.choice("mdk"), rng.randint(0, len(shape))
             wide = (*shape[:axis], size, *shape[axis:])
             return over(rng.choice(("sum", "sum", "mean", "amax")), self._full(self.tree(down, wide), wide), axis)
         if kind == "unary":
-            op, u = rng.choice(("tanh", "sigmoid", "relu", "abs", "square", "cube", "neg", "exp", "root", "log", "stop")), self.tree(down, shape)
+            op = rng.choice(("tanh", "sigmoid", "relu", "abs", "square", "cube", "neg", "exp", "root", "log", "stop"))
+            u = self.tree(down, shape)
             if op in ("root", "log"):
                 return ew({"root": "sqrt", "log": "log"}[op], ew("add", const(1), ew("square", u)))
             return ew(op, ew("mul", const(Fraction(1, 2)), u)) if op == "exp" else ew(op, u)

@@ -21,8 +21,35 @@ import mpmath
 
 from derive.errors import NotYet
 from derive.index import (
-    ONE, Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Poly, Pow, Size, Stop, Sum, Where, add, delta, fresh, mul,
-    neg, num, power, product, sub, substitute,
+    ONE,
+    Add,
+    At,
+    Const,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mono,
+    Mul,
+    Num,
+    Poly,
+    Pow,
+    Size,
+    Stop,
+    Sum,
+    Where,
+    add,
+    delta,
+    fresh,
+    mul,
+    neg,
+    num,
+    power,
+    product,
+    sub,
+    substitute,
 )
 from derive.normal import Algebra
 
@@ -179,9 +206,11 @@ class Maker:
         if kind == 1:
             return product(self.tree(depth - 1, scope) for _ in range(rng.choice((2, 2, 3))))
         if kind == 2:
-            return power(self.tree(depth - 1, scope), Fraction(*rng.choice(((2, 1), (-1, 1), (1, 2), (-1, 2), (3, 1), (-2, 1), (3, 2), (1, 5)))))
+            exponent = rng.choice(((2, 1), (-1, 1), (1, 2), (-1, 2), (3, 1), (-2, 1), (3, 2), (1, 5)))
+            return power(self.tree(depth - 1, scope), Fraction(*exponent))
         if kind == 3:
-            name = rng.choice(("exp", "exp", "log", "log", "tanh", "logistic", "relu", "abs", "sign", "heaviside", "softplus", "sin", "erf"))
+            name = rng.choice(("exp", "exp", "log", "log", "tanh", "logistic", "relu", "abs", "sign", "heaviside", "softplus", "sin",
+                               "erf"))
             return Fn(name, (self.tree(depth - 1, scope),))
         if kind == 4:
             bound = tuple(fresh(Index("b", rng.choice(SIZES), 0)) for _ in range(rng.choice((1, 1, 2))))

@@ -161,7 +161,7 @@ class Derivation:
 def _assumption_text(assumption: Assumption, notation: render.Notation) -> str:
     if assumption.condition is None:
         return assumption.text
-    return f"{assumption.text}: {render.expression(assumption.condition, 'text', notation=notation)}"
+    return f"{assumption.text}: {render.relation(assumption.condition, notation)}"
 
 
 # ------------------------------------------------------------------------------------------- asking for one

@@ -55,7 +55,8 @@ def _renamed(program: Program, names: Mapping[str, str]) -> Program:
     table = {**names, **moved}
 
     def change(node: Expr) -> Expr:
-        entries = {part: At(table[part.name], part.indices, part.kind) for part in walk(node) if isinstance(part, At) and part.name in table}
+        entries = {part: At(table[part.name], part.indices, part.kind)
+                   for part in walk(node) if isinstance(part, At) and part.name in table}
         return substitute(node, entries)
     definitions = tuple(replace(d, name=table.get(d.name, d.name), body=change(d.body)) for d in program.definitions)
     assumptions = tuple(replace(a, condition=change(a.condition) if a.condition is not None else None) for a in program.assumptions)

@@ -63,7 +63,7 @@ def points(arguments: Sequence[Argument], labels: Mapping[str, Sequence[Expr]], 
         floors: for each integer argument, its smallest value where that is not 0.
     """
     names = sizes_of(arguments)
-    settings = [dict(zip(names, _cycle(_UNEQUAL, len(names)))), {name: 1 for name in names}, {name: 2 for name in names},
+    settings = [dict(zip(names, _cycle(_UNEQUAL, len(names)))), dict.fromkeys(names, 1), dict.fromkeys(names, 2),
                 dict(zip(names, _cycle(_OTHER, len(names))))]
     plan = [(0, "normal"), (1, "normal"), (2, "normal"), (0, "positive"), (3, "normal"), (2, "ties"), (0, "wide"), (1, "ties"), (0, "unit"),
             (3, "positive"), (2, "positive"), (0, "ties"), (1, "positive"), (3, "wide"), (3, "ties"), (2, "wide")]

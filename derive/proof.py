@@ -1,4 +1,4 @@
-"""Are two JAX functions equal for all sizes?  A proof by normal form, a refutation by a confirmed counterexample, or the reason why neither.
+"""Are two JAX functions equal for all sizes?  A proof by normal form, a refutation by a confirmed counterexample, or why neither.
 
 Different normal forms refute nothing: only numbers at which both original functions were run, and run again in high precision, do.
 Nothing is called proved before both functions have agreed at concrete sizes, 1 and equal sizes among them, at a point that satisfies
@@ -38,7 +38,7 @@ _LABELS = label_in_range(num(0), num(1)).text
 _SCOPE = "theorems over the real numbers, for all sizes ≥ 1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Proof:
     """The answer of `prove`: truth value True only when proved, False when refuted; undecided raises.
 
@@ -67,6 +67,9 @@ class Proof:
     def __str__(self) -> str:
         return self.text()
 
+    def __repr__(self) -> str:
+        return f"<Proof: {self.verdict}. {self.reason}>"
+
     def text(self) -> str:
         """The verdict, what it rests on, the two sides with their normal forms, and a counterexample whose numbers can be pasted."""
         ends = [part for s in self.sections for part in (s.left, s.start, *(step.after for step in s.steps)) if part is not None]
@@ -89,8 +92,10 @@ class Proof:
     @staticmethod
     def _numbers(c: Counterexample) -> list[str]:
         lines = ["", f"They differ at the sizes {', '.join(f'{name} = {n}' for name, n in c.sizes.items()) or '(none)'}:"]
-        lines += [f"  {name} = np.{np.array2string(np.asarray(value), separator=', ', prefix=f'  {name} = np.array(').join(('array(', ')'))}"
-                  for name, value in c.arrays.items()]
+        for name, value in c.arrays.items():
+            head = f"  {name} = np.array("
+            numbers = np.array2string(np.asarray(value), separator=", ", prefix=head, threshold=10**6, floatmode="unique")
+            lines.append(f"{head}{numbers})")
         entry = f" at the entry {c.place}" if c.place else ""
         return [*lines, f"  values{entry}: {c.values[0][c.place]!s} and {c.values[1][c.place]!s}, confirmed with 50 digits"]
 
@@ -170,18 +175,18 @@ class _Side:
     def labels(self) -> list[Label]:
         """The labels that the reading and the normal form take to be in range; a guarded use keeps its guard."""
         picked = [Label(*use) for use in label_uses(self.program.definitions, self.program.source.arguments)]
-        known = {_shape_of(sub_condition(one)) for one in picked}
+        known = {_shape_of(_bare(one)) for one in picked}
         pairs = [label_and_size(a.condition) for a in self.program.assumptions if a.text == _LABELS]
         read_labels = [Label(*pair) for pair in pairs if pair is not None]
         used = [Label(key[0], key[1], key[2:]) for key in self.algebra.labels]
-        return [*picked, *(one for one in read_labels if _shape_of(sub_condition(one)) not in known), *used]
+        return [*picked, *(one for one in read_labels if _shape_of(_bare(one)) not in known), *used]
 
     def premises(self) -> list[Assumption]:
         other = [a for a in self.program.assumptions if a.text != _LABELS]
         return [*other, *premises(self.program.definitions, self.algebra)]
 
 
-def sub_condition(one: Label) -> Expr:
+def _bare(one: Label) -> Expr:
     """The condition of a label without its guards."""
     return replace(one, guards=()).condition
 
@@ -209,7 +214,8 @@ def compare(c: Comparison) -> Proof:
     trial = Trial((c.left, c.right), c.run, c.declared, claims, labels, ties if off_kink and not equal else ())
     shown = [*c.declared, *(Assumption(_LABELS, _shape_of(_above(one))) for _, one in labels), *(a for _, a in claims),
              *(Assumption(text) for text in (*c.left.conventions, *c.right.conventions))]
-    out = Proof("undecided", "", tuple({(a.text, a.condition and _shape_of(a.condition)): a for a in shown}.values()), None, sections, names=names)
+    once = {(a.text, a.condition and _shape_of(a.condition)): a for a in shown}
+    out = Proof("undecided", "", tuple(once.values()), None, sections, names=names)
     found = trial.search(thorough=not equal)
     return _verdict(replace(out, counterexample=found, tried=trial.tried), trial, equal, off_kink, obstacle)
 
@@ -230,9 +236,10 @@ def _by_normal_form(sides: tuple[_Side, _Side]) -> tuple[bool, bool, tuple[Secti
     ties: dict[Expr, Expr] = {part: P0 for part in walk(difference) if isinstance(part, Iverson) and part.args[0] == "="}
     off_kink = equal or (bool(ties) and algebra.is_zero(algebra.canonical(substitute(difference, ties))))
     sections = []
-    for side, form in zip(sides, (left, right)):
+    turns = ("", "") if sides[0].program.source.name != sides[1].program.source.name else (", the first", ", the second")
+    for side, form, turn in zip(sides, (left, right), turns):
         last = side.program.definitions[-1]
-        chain = Chain(f"The value of {side.program.source.name}", last.body, left=At(last.name, last.indices))
+        chain = Chain(f"The value of {side.program.source.name}{turn}", last.body, left=At(last.name, last.indices))
         sections.append(chain.to("normal form", present(side.algebra, form)).section())
     return equal, off_kink, tuple(sections), tuple(part.args[1] for part in ties)
 
@@ -241,7 +248,8 @@ def _verdict(out: Proof, trial: Trial, equal: bool, off_kink: bool, obstacle: st
     found = out.counterexample
     fault = "this is a fault of derive, and nothing is claimed."
     if equal and found is not None:
-        return replace(out, counterexample=None, reason=f"The normal forms are equal, but the functions differ in numbers at {found.sizes}: {fault}")
+        return replace(out, counterexample=None,
+                       reason=f"The normal forms are equal, but the functions differ in numbers at {found.sizes}: {fault}")
     if off_kink and not equal and trial.broken_off_kink:
         return replace(out, counterexample=None, reason=f"The normal forms are equal off the kink, but the functions differ there: {fault}")
     if off_kink and not equal and trial.agreed_off_kink and trial.premises_met and trial.one_sided is None:

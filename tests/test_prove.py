@@ -86,6 +86,7 @@ def test_another_temperature_is_refuted_in_value_and_gradient():
 
 sm, N, NK, MD, V2 = jax.nn.softmax, {"x": "n"}, {"z": "m k"}, {"x": "m d"}, {"x": "n", "y": "n"}
 V3 = {"x": "n", "y": "n", "w": "n"}
+XY = {"X": "m d", "Y": "n d"}
 ABC = {"A": "n d", "B": "d k", "C": "k e"}
 
 TABLE = {
@@ -105,17 +106,20 @@ TABLE = {
     "max is not the mean": (lambda x, y: jnp.maximum(x, y), lambda x, y: (x + y) / 2, V2, "refuted"),
     "(AB)C = A(BC)": (lambda A, B, C: (A @ B) @ C, lambda A, B, C: A @ (B @ C), ABC, "proved"),
     "(AB)' = B'A'": (lambda A, B, C: (A @ B).T + 0 * jnp.sum(C), lambda A, B, C: B.T @ A.T + 0 * jnp.sum(C), ABC, "proved"),
-    "|AB|² by traces": (lambda A, B: jnp.sum((A @ B) ** 2), lambda A, B: jnp.sum((A.T @ A) * (B @ B.T)), {"A": "n d", "B": "d k"}, "proved"),
+    "|AB|² by traces": (lambda A, B: jnp.sum((A @ B) ** 2), lambda A, B: jnp.sum((A.T @ A) * (B @ B.T)),
+                        {"A": "n d", "B": "d k"}, "proved"),
     "x'Ax needs symmetry": (lambda A, x: 2 * A @ x, lambda A, x: (A + A.T) @ x, {"A": "n n", "x": "n"}, "refuted"),
     "x'Ax = x'A'x": (lambda A, x: x @ A @ x, lambda A, x: x @ A.T @ x, {"A": "n n", "x": "n"}, "proved"),
-    "variance": (lambda x: jnp.mean((x - jnp.mean(x, 1, keepdims=True)) ** 2, 1), lambda x: jnp.mean(x * x, 1) - jnp.mean(x, 1) ** 2, MD, "proved"),
+    "variance": (lambda x: jnp.mean((x - jnp.mean(x, 1, keepdims=True)) ** 2, 1),
+                 lambda x: jnp.mean(x * x, 1) - jnp.mean(x, 1) ** 2, MD, "proved"),
     "variance, wrong axis": (lambda x: jnp.mean((x - jnp.mean(x, 0, keepdims=True)) ** 2, 1),
                              lambda x: jnp.mean(x * x, 1) - jnp.mean(x, 1) ** 2, MD, "refuted"),
     "squared distances": (lambda X, Y: jnp.sum((X[:, None, :] - Y[None]) ** 2, -1),
-                          lambda X, Y: jnp.sum(X**2, 1)[:, None] - 2 * X @ Y.T + jnp.sum(Y**2, 1)[None], {"X": "m d", "Y": "n d"}, "proved"),
+                          lambda X, Y: jnp.sum(X**2, 1)[:, None] - 2 * X @ Y.T + jnp.sum(Y**2, 1)[None], XY, "proved"),
     "squared distances, factor": (lambda X, Y: jnp.sum((X[:, None, :] - Y[None]) ** 2, -1),
-                                  lambda X, Y: jnp.sum(X**2, 1)[:, None] - X @ Y.T + jnp.sum(Y**2, 1)[None], {"X": "m d", "Y": "n d"}, "refuted"),
-    "logsumexp shifted": (lambda z, a: a + jnp.log(jnp.sum(jnp.exp(z - a))), lambda z, a: jax.nn.logsumexp(z), {"z": "n", "a": ""}, "proved"),
+                                  lambda X, Y: jnp.sum(X**2, 1)[:, None] - X @ Y.T + jnp.sum(Y**2, 1)[None], XY, "refuted"),
+    "logsumexp shifted": (lambda z, a: a + jnp.log(jnp.sum(jnp.exp(z - a))), lambda z, a: jax.nn.logsumexp(z),
+                          {"z": "n", "a": ""}, "proved"),
     "softmax, any shift": (lambda z, a: sm(z + a[:, None]), lambda z, a: sm(z), {"z": "m k", "a": "m"}, "proved"),
     "softmax, shift along": (lambda z, a: sm(z + a), lambda z, a: sm(z), {"z": "m k", "a": "k"}, "refuted"),
     "softmax, wrong axis": (lambda z: sm(z, axis=0), lambda z: sm(z, axis=1), NK, "refuted"),
@@ -125,7 +129,8 @@ TABLE = {
                 lambda z: jax.nn.logsumexp(z, axis=1) - jnp.sum(sm(z) * z, axis=1), NK, "proved"),
     "Σx Σy = ΣΣ xy": (lambda x, y: jnp.sum(x) * jnp.sum(y), lambda x, y: jnp.sum(x[:, None] * y[None]), {"x": "n", "y": "d"}, "proved"),
     "(Σx)² is not Σx²": (lambda x: jnp.sum(x) ** 2, lambda x: jnp.sum(x**2), N, "refuted"),
-    "two fractions": (lambda x, y: 1 / (1 + x * x) + 1 / (1 + y * y), lambda x, y: (2 + x * x + y * y) / ((1 + x * x) * (1 + y * y)), V2, "proved"),
+    "two fractions": (lambda x, y: 1 / (1 + x * x) + 1 / (1 + y * y),
+                      lambda x, y: (2 + x * x + y * y) / ((1 + x * x) * (1 + y * y)), V2, "proved"),
     "two fractions under Σ": (lambda x, y: jnp.sum(1 / (1 + x * x) + 1 / (1 + y * y)),
                               lambda x, y: jnp.sum((2 + x * x + y * y) / ((1 + x * x) * (1 + y * y))), V2, "proved"),
     "normalising forgets scale": (lambda x: x / jnp.sqrt(jnp.sum(x * x)), lambda x: 2 * x / jnp.sqrt(jnp.sum(4 * x * x)), N, "proved"),

@@ -348,7 +348,8 @@ def test_minus_infinity_is_a_mask_and_a_large_number_is_not():
         return jnp.sum(jnp.exp(jnp.where(keep, x, -jnp.inf)))
     shapes = {"x": "n", "keep": "bool n"}
     assert verdict(masked, lambda x, keep: jnp.sum(jnp.where(keep, jnp.exp(x), 0.0)), shapes) == "proved"
-    assert verdict(lambda x, keep: jnp.sum(jnp.where(keep, x, -1e9)), lambda x, keep: jnp.sum(jnp.where(keep, x, -1e8)), shapes) == "refuted"
+    large = [lambda x, keep, b=b: jnp.sum(jnp.where(keep, x, b)) for b in (-1e9, -1e8)]
+    assert verdict(*large, shapes) == "refuted"
     assert verdict(lambda x, keep: jnp.sum(jnp.exp(jnp.where(keep, x, -1e9))), masked, shapes) == "undecided"
 
 
@@ -394,7 +395,8 @@ def test_a_closed_branch_that_divides_by_zero_leaves_nothing_behind():
 # ------------------------------------------------------------------------------------------- names
 
 
-@pytest.mark.parametrize("names", [("I", "E", "S"), ("N", "Q", "i"), ("k", "lam", "gamma"), ("beta", "c", "j"), ("pi", "e", "exp"), ("zeta", "lambda_", "O")])
+@pytest.mark.parametrize("names", [("I", "E", "S"), ("N", "Q", "i"), ("k", "lam", "gamma"), ("beta", "c", "j"), ("pi", "e", "exp"),
+                                   ("zeta", "lambda_", "O")])
 def test_no_name_means_anything(names):
     first, second, third = names
     space = {"jnp": jnp}

@@ -93,7 +93,12 @@ class Differences:
 
     def of_losses(self, own: Expr) -> str:
         """Another loss minus the reference's, as a formula in the source's own names; '' where it is long."""
-        gap = self.folder.fold(self.algebra.sub(self._form(own), self._form(self.story.definitions[-1].body)))
+        bodies = {d.name: (d.indices, self.story.cleaned.get(d.name, d.body)) for d in self.story.definitions}
+
+        def lookup(entry: At) -> Expr | None:
+            return expand(entry, {entry.name: bodies[entry.name]}) if entry.name in bodies else None
+        apart = Algebra(lookup=lookup)
+        gap = self.folder.fold(apart.sub(apart.canonical(own), apart.canonical(self.story.definitions[-1].body)))
         shown = present(self.algebra, gap)
         return self.show(shown) if cost(shown) <= _SHORT else ""
 

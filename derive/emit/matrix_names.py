@@ -38,9 +38,10 @@ class Names:
     def shown(self, name: str, rank: int) -> tuple[str, str]:
         """An array's letter, as text and as LaTeX."""
         plain = self._capital(name.rstrip("′")) if rank == 2 else name.rstrip("′")
+        primes = "′" * (len(name) - len(name.rstrip("′")))
         if rank == 2 and plain != name.rstrip("′"):
-            self.note(f"{_spelled(plain)[0]} is the matrix of {_spelled(name)[0]}")
-        return _spelled(plain + "′" * (len(name) - len(name.rstrip("′"))))
+            self.note(f"{_spelled(plain + primes)[0]} is the matrix of {_spelled(name)[0]}")
+        return _spelled(plain + primes)
 
     def _capital(self, name: str) -> str:
         """The capital: p becomes P, dz becomes dZ, unless that name is taken."""

@@ -50,8 +50,9 @@ def compile_source(source: str, name: str) -> Callable[..., Any]:
 
 
 def function_name(story: Story) -> str:
-    """The name that the emitted function has unless another is asked for: grad_W."""
-    return f"grad_{identifier(story.wrt, argument=True)}"
+    """The name that the emitted function has unless another is asked for: grad_W, jacobian_z or hessian_w."""
+    lead = story.kind if story.kind in ("jacobian", "hessian") else "grad"
+    return f"{lead}_{identifier(story.wrt, argument=True)}"
 
 
 def _source(story: Story, name: str | None, library: str) -> str:

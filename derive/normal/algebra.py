@@ -8,12 +8,41 @@ from typing import Any
 
 from derive.errors import NotYet
 from derive.index import (
-    Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Partial, Poly, Pow, Size, Stop, Sum, Where, delta,
-    ONE, fresh, neg, num, power, rebuild, sub, substitute, add, mul, walk,
+    ONE,
+    Add,
+    At,
+    Const,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mono,
+    Mul,
+    Num,
+    Partial,
+    Poly,
+    Pow,
+    Size,
+    Stop,
+    Sum,
+    Where,
+    add,
+    delta,
+    fresh,
+    mul,
+    neg,
+    num,
+    power,
+    rebuild,
+    sub,
+    substitute,
+    walk,
 )
 from derive.normal.functions import Functions
 from derive.normal.products import MINUS_INFINITY
-from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, poly, terms
+from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, terms
 
 __all__ = ["Algebra"]
 

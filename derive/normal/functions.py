@@ -10,7 +10,7 @@ from fractions import Fraction
 
 import sympy
 
-from derive.index import Delta, Expr, Fn, Index, Iverson, Num, Poly, Size, At
+from derive.index import At, Delta, Expr, Fn, Index, Iverson, Num, Poly, Size
 from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, is_indicator, is_number, number, poly, terms
 from derive.normal.sums import Sums
 from derive.rules.functions import FUNCTIONS

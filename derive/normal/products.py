@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any
 from math import isqrt
+from typing import Any
 
 from derive.index import At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Num, Poly, Size, Sum
 from derive.normal.ring import P0, P1, UNIT, Ring, atom, constant, depends, factors, is_indicator, monomial, poly, terms

@@ -15,13 +15,14 @@ from math import factorial, prod
 
 from derive.derivation import Assumption, label_in_range
 from derive.errors import NotYet
-from derive.index import ONE, At, Delta, Expr, Extremum, Index, Mono, Num, Poly, Size, Sum, fresh, mul, sub, walk
+from derive.index import ONE, At, Delta, Expr, Extremum, Index, Mono, Num, Poly, Size, Sum, fresh, mul, num, sub, walk
 from derive.normal.products import Products
-from derive.normal.ring import P1, atom, constant, depends, factors, monomial, poly, terms
+from derive.normal.ring import P1, atom, constant, depends, factors, poly, terms
 
 __all__ = ["Sums", "under"]
 
 _MOST_ORDERS = 5040
+_FEW = 4
 
 
 class Sums(Products):
@@ -36,7 +37,11 @@ class Sums(Products):
     # ------------------------------------------------------------------------------------------- sums
 
     def sum(self, bound: Sequence[Index], p: Poly) -> Poly:
-        """Σ over the bound indices (each occurring nowhere else) of p."""
+        """Σ over the bound indices (each occurring nowhere else) of p; a range of a few numbers is written out in the hard form."""
+        short = next((b for b in bound if self.hard and not self.known_sums and _is_short(b.size)), None)
+        if short is not None:
+            rest = [b for b in bound if b is not short]
+            return self.add(*(self.sum(rest, self.substituted(p, {short: num(v)})) for v in range(int(short.size.args[0]))))
         return self.add(*(self.scale(self._sum_of_product(tuple(bound), m), c) for m, c in terms(p)), poly({}))
 
     def _sum_of_product(self, bound: tuple[Index, ...], m: Mono) -> Poly:
@@ -191,6 +196,10 @@ def _signature(part: object, names: Mapping[Index, str]) -> str:
     if isinstance(part, Iterable) and not isinstance(part, str):
         return "(" + ",".join(_signature(x, names) for x in part) + ")"
     return str(part)
+
+
+def _is_short(size: Expr) -> bool:
+    return isinstance(size, Num) and 1 <= size.value <= _FEW
 
 
 def under(condition: Expr, guards: Sequence[Expr]) -> Expr:

@@ -12,13 +12,14 @@ from derive.render.latex import latex_text
 from derive.render.markdown import markdown_text
 from derive.render.mathml import math_element
 from derive.render.names import Notation
+from derive.render.phrases import condition
 from derive.render.pieces import Context, compose
 from derive.render.plain import ascii_text, unicode_text
 from derive.render.telling import Extras, Statements, document
 from derive.render.terminal import terminal_text
 from derive.render.tex import latex_math
 
-__all__ = ["Extras", "Notation", "Statements", "expression", "html", "latex", "markdown", "mimebundle", "text"]
+__all__ = ["Extras", "Notation", "Statements", "expression", "html", "latex", "markdown", "mimebundle", "relation", "text"]
 
 _FORMS = {"text": unicode_text, "ascii": ascii_text, "latex": latex_math, "mathml": math_element}
 
@@ -39,6 +40,11 @@ def expression(expr: Expr, form: str = "text", names: Iterable[str] = (), notati
         raise BadInput(f"there is no form {form!r} for a formula", hint=f"The forms are {', '.join(_FORMS)}.")
     context = Context(notation or Notation.of(expr, names=names), linear=form in ("text", "ascii"))
     return _FORMS[form](compose(expr, context).node)
+
+
+def relation(expr: Expr, notation: Notation | None = None) -> str:
+    """A condition of value 0 or 1 as a relation in Unicode text: k > y_i for 1{k > y_i}."""
+    return unicode_text(condition(expr, Context(notation or Notation.of(expr), linear=True)))
 
 
 def text(story: Story, statements: Statements | None = None, extras: Extras = (), width: int = 100, colour: bool = False) -> str:

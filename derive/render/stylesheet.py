@@ -45,7 +45,7 @@ font-family:"Latin Modern Math","STIX Two Math","Cambria Math","Libertinus Math"
 margin:.9rem 0;font-size:.95rem}
 .derivation aside>div+div{margin-top:.6rem;padding-top:.6rem;border-top:1px solid var(--line)}
 .derivation aside b{font-weight:600;margin-right:.35rem}
-.derivation .statement{margin:.3rem 0 .1rem;overflow-x:auto}
+.derivation .statement{margin:.3rem 0 .1rem;padding-bottom:.25rem;overflow-x:auto;overflow-y:hidden}
 .derivation table.answer,.derivation div.answer{background:var(--tint);border-radius:10px}
 .derivation table.answer td{padding:1rem 0}
 .derivation table.answer td.left{padding-left:1.4rem}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from derive.derivation import Assumption
-from derive.index import Const, Expr, Where, ZERO
+from derive.index import ZERO, Const, Expr, Where
 from derive.rules.table import declared_once
 from derive.rules.value import Value, is_one
 
@@ -73,7 +73,8 @@ def declare(name: str, meaning: str, read: Callable[[Equation], Value | list[Val
 def elementwise(function: Callable[..., Expr], inputs: tuple[Value, ...], shape: tuple[Expr, ...], kind: str) -> Value:
     """A function of entries at the same index; scalars and axes of size 1 are stretched."""
     def at(*i: Expr) -> Expr:
-        return behind_masks(function, [x.at(*(ZERO if is_one(n) else j for n, j in zip(x.shape, i))) if x.shape else x.at() for x in inputs])
+        entries = [x.at(*(ZERO if is_one(n) else j for n, j in zip(x.shape, i))) if x.shape else x.at() for x in inputs]
+        return behind_masks(function, entries)
     return Value(shape, at, kind)
 
 

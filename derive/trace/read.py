@@ -80,7 +80,7 @@ class _Reader:
         self.taken = {argument.name for argument in arguments}
         sizes = set().union(*(size_names(part) for argument in arguments for part in argument.shape)) if arguments else set()
         self.reserved = self.taken | sizes
-        self.last = ""
+        self.enclosing: Place | None = None
 
     # ------------------------------------------------------------------------------------------- what goes in
 
@@ -139,7 +139,11 @@ class _Reader:
         if inner is not None and name in ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint",
                                           "core_call", "custom_vjp_call_jaxpr", "remat"):
             consts = [self.constant(value) for value in getattr(inner, "consts", ())]
-            return self.run(getattr(inner, "jaxpr", inner), [*consts, *inputs])
+            before, self.enclosing = self.enclosing, self.line(equation) or self.enclosing
+            try:
+                return self.run(getattr(inner, "jaxpr", inner), [*consts, *inputs])
+            finally:
+                self.enclosing = before
         if name == "platform_index":
             return [scalar(num(0), "int")]
         if name == "cond" and "branches_platforms" in params:
@@ -165,7 +169,7 @@ class _Reader:
         for frame in (back.frames if back is not None else ()):
             if self.place is not None and frame.file_name == self.place.file:
                 return Place(frame.file_name, frame.line_num, linecache.getline(frame.file_name, frame.line_num).strip())
-        return self.place
+        return self.enclosing or self.place
 
     # ------------------------------------------------------------------------------------------- definitions
 
@@ -194,7 +198,8 @@ class _Reader:
     def program(self, outputs: list[Value]) -> Program:
         if len(outputs) != 1:
             met = "returns nothing" if not outputs else f"returns {len(outputs)} values"
-            raise BadInput(f"The function {self.source.name} {met}; one array is needed.", place=self.place, hint="End it with: return loss")
+            raise BadInput(f"The function {self.source.name} {met}; one array is needed.", place=self.place,
+                           hint="End it with: return loss")
         (value,) = outputs
         indices, full = indices_for(value.shape, self.reserved)
         body = value.at(*full)
