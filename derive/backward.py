@@ -26,6 +26,10 @@ LOSS = "ℓ"
 SEED = -9
 
 
+# Bound indices, the renaming of the consumer's indices, the local derivative, and whether it is still that of one example.
+Flow = tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]
+
+
 @dataclass(frozen=True)
 class Use:
     """A place that n flows into: the definition (or the loss) with its body, its own cotangent, and whether that is for one example."""
@@ -77,7 +81,7 @@ class Backward:
         left = iter(self.target)
         return tuple(next(left) if isinstance(i, Index) else Index("o", ONE, -5 - k) for k, i in enumerate(self.full))
 
-    def _flow(self, use: Use, n: str, keep: Mapping[Index, Index] = MappingProxyType({})) -> tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]:
+    def _flow(self, use: Use, n: str, keep: Mapping[Index, Index] = MappingProxyType({})) -> Flow:
         """(bound indices, renaming of K, ∂D/∂n, still for one example) for one use of n; `keep` says which indices stay free, and as what."""
         own = self._indices_of(n)
         kept = {**keep, **{i: i for i in self.seed_indices}}
@@ -121,7 +125,7 @@ class Backward:
             return At(LOSS, (shown or self.plan.example,))
         return At(self.scalar, ()) if self.kind == "vjp" else At(last.name, self.seed_indices)
 
-    def _chain_to(self, n: str, own: tuple[Index, ...], uses: list[Use], flows: list[tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]],
+    def _chain_to(self, n: str, own: tuple[Index, ...], uses: list[Use], flows: list[Flow],
                   single: bool, shown: Index | None = None) -> Chain:
         start, worked = [], []
         for use, (bound, renaming, local, stays) in zip(uses, flows):
@@ -141,7 +145,9 @@ class Backward:
             chain.start = chain.current = worked[0]
         chain.to("chain rule, all paths", add(*worked)).differentiate()
         chain.to("contraction", contract(self.ready.algebra, chain.current))
-        return chain.polish("names written back", self.ready.pretty(chain.current))
+        factored = [self._factored(use, flow, self.plan.weight if use.single and not single else ONE) for use, flow in zip(uses, flows)]
+        forms = [self.ready.pretty(chain.current), self.ready.pretty(add(*factored))]
+        return chain.polish("names written back", min(forms, key=cost))
 
     def _worth_a_name(self, d: Definition, bar: Expr, single: bool) -> bool:
         """Name a cotangent that contains a contraction, or that makes what follows shorter."""
@@ -158,9 +164,13 @@ class Backward:
         return 10 * spent[0] > 9 * (cost(bar) + spent[1])
 
     def _quick(self, use: Use, n: str) -> Expr:
-        bound, renaming, local, _ = self._flow(use, n)
-        node = summed(bound, mul(substitute(use.bar, renaming), differentiated(local)))
-        return self.ready.pretty(contract(self.ready.algebra, node))
+        return self.ready.pretty(self._factored(use, self._flow(use, n), ONE))
+
+    def _factored(self, use: Use, flow: Flow, weight: Expr) -> Expr:
+        """Cotangent times local derivative, the latter in the user's names before the two are multiplied."""
+        bound, renaming, local, _ = flow
+        short = self.ready.pretty(contract(self.ready.algebra, differentiated(local)))
+        return contract(self.ready.algebra, summed(bound, mul(weight, substitute(use.bar, renaming), short)))
 
 
 

@@ -256,21 +256,19 @@ class Algebra(Functions):
         return self._restricted(p, q, True), self._restricted(p, q, False)
 
     def _zero_under_sum(self, p: Poly, budget: int) -> bool:
-        """Σ_i f_i + Σ_i g_i with one bound index each and the same factors outside: the bodies are compared."""
-        groups: dict[tuple[Mono, Expr], list[tuple[Index, Poly]]] = {}
+        """Σ_i f_i + Σ_i g_i with one bound index each: what stands outside goes in, and the bodies are compared."""
+        groups: dict[Expr, list[tuple[Index, Poly]]] = {}
         for m, c in terms(p):
             sums = [a for a, e in factors(m) if isinstance(a, Sum) and e == 1]
             if len(sums) != 1 or len(sums[0].bound) != 1:
                 return False
-            rest = Mono(frozenset((a, e) for a, e in factors(m) if a is not sums[0]))
+            rest = self.scale(self.product({a: e for a, e in factors(m) if a is not sums[0]}), c)
             (b,), body = self.opened(sums[0])
-            groups.setdefault((rest, b.size), []).append((b, self.scale(body, c)))
+            groups.setdefault(b.size, []).append((b, self.mul(rest, body)))
         for members in groups.values():
-            if len(members) < 2:
-                return False
             one = members[0][0]
             total = self.add(*(self.substituted(body, {b: one}) for b, body in members))
-            if not self.is_zero(total, budget - 1):
+            if len(members) < 2 or not self.is_zero(total, budget - 1):
                 return False
         return True
 
