@@ -261,6 +261,9 @@ def _verdict(out: Proof, trial: Trial, equal: bool, off_kink: bool, obstacle: st
     if trial.one_sided is not None:
         return replace(out, reason="The two are equal wherever both are defined, but one of them is undefined at points where the other is "
                        "not; declare where the arguments lie with assume=[…].")
+    if trial.misread is not None:
+        return replace(out, reason=f"As they were read the two are equal, but run at {trial.misread.sizes} they are not: rounding, or a fault "
+                       "of derive.")
     if not trial.premises_met:
         return replace(out, reason="No point was found that satisfies all premises, so that the statement could be empty.")
     return replace(out, verdict="proved", reason="Both sides have the same normal form.")

@@ -22,7 +22,7 @@ from derive.trace import Program
 
 __all__ = ["Counterexample", "Label", "Trial"]
 
-_TOLERANCE = 1e-8
+_TOLERANCE, _MISREAD = 1e-8, 1e-5
 _ENOUGH, _THOROUGH = 5, 16
 
 
@@ -70,6 +70,7 @@ class Trial:
         labels: each with the program whose names it uses.
         ties: numbers that are 0 at a kink.
         tried, one_sided, premises_met, agreed_off_kink, broken_off_kink: what was found.
+        misread: a point at which the functions differ when they are run, and not as they were read.
     """
 
     programs: tuple[Program, Program]
@@ -83,6 +84,7 @@ class Trial:
     premises_met: bool = False
     agreed_off_kink: bool = False
     broken_off_kink: bool = False
+    misread: Point | None = None
 
     def search(self, *, thorough: bool) -> Counterexample | None:
         """A point at which the values differ, confirmed in high precision; None where none was found."""
@@ -161,7 +163,10 @@ class Trial:
         if both.all() and not self.premises_met and (not self.ties or self._off_kink(point)):
             self.premises_met = all(_holds(program, a.condition, point) for program, a in self.premises)
         if gap.size and gap.max() > _TOLERANCE:
-            return self._confirmed(point, (left, right), tuple(int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape)))
+            found = self._confirmed(point, (left, right), tuple(int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape)))
+            if found is None and gap.max() > _MISREAD and self.misread is None:
+                self.misread = point
+            return found
         return None
 
     def _undefined(self, point: Point) -> Point | None:

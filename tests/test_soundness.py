@@ -14,7 +14,8 @@ from derive.errors import BadInput, DeriveError, Never, NotYet, Undecided
 from derive.index import ONE, At, Delta, Fn, Index, Iverson, Size, Sum, Where, add, delta, mul, num, power, sub, substitute
 from derive.normal import P0, Algebra
 from derive.normal.ring import constant
-from derive.proof import prove
+from derive.proof import Comparison, compare, prove
+from derive.trace import read
 
 X = {"x": "n"}
 XY = {"x": "m k", "y": "int m"}
@@ -316,6 +317,19 @@ def test_integers_are_not_rounded_and_not_divided():
         prove(lambda x, y: (y // 2) * 1.0 + x[:, 0], lambda x, y: y / 2 + x[:, 0], XY)
     with pytest.raises(DeriveError, match="//"):
         prove(lambda x: jnp.sum(x[: x.shape[0] // 2]), lambda x: jnp.sum(x), X)
+
+
+@pytest.mark.parametrize("f", [lambda x, y: x * (~y), lambda x, y: x * (y & 1), lambda x, y: x * (y | 1)])
+def test_bits_of_integers_are_no_truth_values(f):
+    with pytest.raises(NotYet, match="bits"):
+        prove(f, lambda x, y: x * y, {"x": "n", "y": "int n"})
+
+
+def test_a_function_that_does_not_do_what_was_read_proves_nothing():
+    left, right = read(lambda x: 2 * x, X), read(lambda x: x + x, X)
+    proof = compare(Comparison(left, right, (lambda a: 2 * a["x"], lambda a: 2.1 * a["x"])))
+    assert proof.verdict == "undecided"
+    assert "fault of derive" in proof.reason
 
 
 # ------------------------------------------------------------------------------------------- stop_gradient, kinks, masks

@@ -11,7 +11,7 @@ from fractions import Fraction
 from math import isqrt
 from typing import Any
 
-from derive.index import At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Num, Poly, Size, Sum
+from derive.index import At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Num, Poly, Size, Sum, walk
 from derive.normal.ring import P0, P1, UNIT, Ring, atom, constant, depends, factors, is_indicator, monomial, poly, terms
 from derive.rules.functions import FUNCTIONS
 
@@ -100,6 +100,10 @@ class Products(Ring):
         for a in live:
             if isinstance(a, Delta):
                 new, old = sorted(a.args, key=_preference)
+                if not _inside(new, old):
+                    new, old = old, new
+                if not _inside(new, old):
+                    continue
                 if isinstance(old, Num) or (isinstance(old, Index) and depends(new, old)):
                     continue
                 if any(b is not a and depends(b, old) for b in live):
@@ -288,6 +292,15 @@ def _exact_root(c: Fraction, r: Fraction) -> Fraction | None:
 def _at_least_one(size: Expr) -> bool:
     """Whether a range is certainly not empty: a sum over n − 1 terms may be."""
     return isinstance(size, Size) or (isinstance(size, Num) and size.value >= 1)
+
+
+def _inside(new: Expr, old: Expr) -> bool:
+    """Whether `new` may stand for the index `old` wherever it occurs: its range is the same or smaller; labels are in range."""
+    if not isinstance(old, Index) or isinstance(new, Num) or any(isinstance(part, At) for part in walk(new)):
+        return True
+    if not isinstance(new, Index):
+        return False
+    return new.size is old.size or (isinstance(new.size, Num) and isinstance(old.size, Num) and new.size.value <= old.size.value)
 
 
 def _preference(node: Expr) -> tuple[int, str]:

@@ -217,10 +217,15 @@ def _integer_power(e: Equation) -> Value:
     return elementwise(lambda u: power(u, e.params["y"]), e.inputs, e.shape, e.kind)
 
 
+_LOGICAL = ("and", "or", "not")
+
+
 def _rows(table: Mapping[str, tuple[str, Callable[..., Expr], Callable[..., Any], int]]) -> None:
     shapes = {1: {"x": "m d"}, 2: {"x": "m d", "y": "m d"}}
     for name, (meaning, function, sample, arity) in table.items():
-        def read(e: Equation, function: Callable[..., Expr] = function) -> Value:
+        def read(e: Equation, name: str = name, function: Callable[..., Expr] = function) -> Value:
+            if name in _LOGICAL and e.kind != "bool":
+                raise NotYet(f"The operation {name!r} works on the bits of integers here.", hint="Compare first: (a > 0) & (b > 0).")
             return elementwise(function, e.inputs, e.shape, e.kind)
         declare(name, meaning, read, sample, **shapes[arity])
 
