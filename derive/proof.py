@@ -210,6 +210,8 @@ def compare(c: Comparison) -> Proof:
         claims = [(side.program, a) for side in sides for a in side.premises()]
     except NotYet as error:
         equal, off_kink, obstacle = False, False, error.met
+    except RecursionError:
+        equal, off_kink, obstacle = False, False, "The normal form goes round in a circle, or is too deep."
     labels = [(side.program, one) for side in sides for one in side.labels()]
     trial = Trial((c.left, c.right), c.run, c.declared, claims, labels, ties if off_kink and not equal else ())
     shown = [*c.declared, *(Assumption(_LABELS, _shape_of(_above(one))) for _, one in labels), *(a for _, a in claims),
@@ -262,8 +264,8 @@ def _verdict(out: Proof, trial: Trial, equal: bool, off_kink: bool, obstacle: st
         return replace(out, reason="The two are equal wherever both are defined, but one of them is undefined at points where the other is "
                        "not; declare where the arguments lie with assume=[…].")
     if trial.misread is not None:
-        return replace(out, reason=f"As they were read the two are equal, but run at {trial.misread.sizes} they are not: rounding, or a fault "
-                       "of derive.")
+        return replace(out, reason=f"As they were read the two are equal, but run at {trial.misread.sizes} they are not: rounding, or they "
+                       "were misread.")
     if not trial.premises_met:
         return replace(out, reason="No point was found that satisfies all premises, so that the statement could be empty.")
     return replace(out, verdict="proved", reason="Both sides have the same normal form.")

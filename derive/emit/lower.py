@@ -50,10 +50,15 @@ __all__ = ["Lowering", "Store", "coefficient_of", "factors_of", "plain", "terms_
 
 @dataclass(frozen=True)
 class Store:
-    """How a named array is kept: for each axis whether it is of size 1, and its kind of number."""
+    """How a named array is kept: for each axis whether it is of size 1, its kind of number, and the sizes of its axes where known."""
 
     units: tuple[bool, ...]
     kind: str = "float"
+    sizes: tuple[Expr, ...] = ()
+
+    def narrower(self, slots: list[Expr | None]) -> list[Expr]:
+        """The indices that run over a part of their axis alone."""
+        return [slot for slot, size in zip(slots, self.sizes) if isinstance(slot, Index) and slot.size is not size]
 
 
 def plain(expr: Expr) -> Expr:
@@ -184,7 +189,7 @@ class Lowering:
         slots = self._slots(expr, store)
         whole = tuple(slot if isinstance(slot, Index) else None for slot in slots)
         met = [slot for slot in slots if slot is not None]
-        if list(whole) == slots and len(set(met)) == len(met):
+        if list(whole) == slots and len(set(met)) == len(met) and not store.narrower(slots):
             return arrays.load(expr.name, whole, store.kind)
         return self._gather(expr.name, slots, store, target)
 
@@ -196,7 +201,7 @@ class Lowering:
         return [None if unit else rest.pop(0) for unit in store.units]
 
     def _gather(self, name: str, slots: list[Expr | None], store: Store, target: Axes) -> Value:
-        chosen = [slot for slot in slots if slot is not None and not isinstance(slot, Index)]
+        chosen = [slot for slot in slots if slot is not None and not isinstance(slot, Index)] + store.narrower(slots)
         chosen += [slot for place, slot in enumerate(slots) if isinstance(slot, Index) and slot in slots[:place]]
         picked: frozenset[Index] = frozenset().union(*(slot.free for slot in chosen))
         advanced = [slot is not None and (slot in chosen or bool(slot.free & picked)) for slot in slots]

@@ -57,7 +57,7 @@ def build(story: Story) -> Program:
     statements: list[Statement] = []
     for row in rows:
         lines = _statements(row, lowering, guarded)
-        stores[row.definition.name] = Store(stores[row.definition.name].units, lines[0].value.kind)
+        stores[row.definition.name] = replace(stores[row.definition.name], kind=lines[0].value.kind)
         statements += lines
     return Program(tuple(once(statements)), rows[-1].definition.name)
 
@@ -132,7 +132,7 @@ def _without(term: Expr, shared: list[Expr], scale: Num) -> Expr:
 
 def stores_of(story: Story, definitions: Iterable[Definition]) -> dict[str, Store]:
     """How the arguments and these definitions are stored."""
-    stores = {a.name: Store(tuple(size is ONE for size in a.shape), a.kind) for a in story.source.arguments}
+    stores = {a.name: Store(tuple(size is ONE for size in a.shape), a.kind, a.shape) for a in story.source.arguments}
     if story.kind == "vjp":
         stores["dout"] = Store(tuple(size is ONE for size in story.definitions[-1].shape))
     for definition in definitions:
