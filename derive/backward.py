@@ -175,6 +175,7 @@ class Backward:
 
 
 def paths_prose(loss: str, n: str, paths: list[str]) -> str:
+    """The sentence that opens a section of the chain rule."""
     if not paths:
         return ""
     through = paths[0] if len(paths) == 1 else ", ".join(paths[:-1]) + " and " + paths[-1]
@@ -182,10 +183,12 @@ def paths_prose(loss: str, n: str, paths: list[str]) -> str:
 
 
 def summed(bound: tuple[Index, ...], body: Expr) -> Expr:
+    """Σ over the bound indices, where there are any."""
     return Sum(bound, body) if bound and body is not ZERO else body
 
 
 def unused(name: str, taken: set[str]) -> str:
+    """The name, with underscores until nothing else has it."""
     while name in taken:
         name += "_"
     return name

@@ -1,4 +1,4 @@
-"""Jacobians that have a section of their own: definitions whose entries mix, such as a softmax."""
+"""Jacobians that have a section of their own: definitions whose entries mix."""
 
 from __future__ import annotations
 

@@ -40,4 +40,5 @@ def matched(handwritten: Callable[..., Any], arguments: Sequence[Argument]) -> d
 
 
 def name_of(function: Callable[..., Any]) -> str:
+    """The name of a function, for messages."""
     return str(getattr(function, "__name__", function))

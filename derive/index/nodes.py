@@ -22,6 +22,7 @@ class Expr:
     _key: str | None
 
     def __new__(cls, *args: Any) -> Self:
+        """The node with these parts, the one object that there is."""
         key = (cls, args)
         found = Expr._nodes.get(key)
         if found is not None:
@@ -132,6 +133,7 @@ class At(Expr):
     __slots__ = ()
 
     def __new__(cls, name: str, indices: tuple[Expr, ...] = (), kind: str = "float") -> At:
+        """The entry of `name` at `indices`."""
         return super().__new__(cls, name, tuple(indices), kind)
 
     @property
@@ -205,6 +207,8 @@ class Stop(Expr):
 
 
 class Binder(Expr):
+    """A node that binds indices: they are not free in it."""
+
     __slots__ = ()
 
     def _bind(self) -> None:

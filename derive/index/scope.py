@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from derive.index.build import add, delta, fresh, power, product
-from derive.index.nodes import Add, At, Binder, Delta, Expr, Index, Mul, Pow, Size
+from derive.index.build import add, delta, fresh, num, power, product
+from derive.index.nodes import Add, At, Binder, Delta, Expr, Index, Mono, Mul, Poly, Pow, Size
 
 __all__ = ["array_names", "expand", "rebuild", "size_names", "substitute", "walk"]
 
