@@ -41,8 +41,8 @@ from derive.index import (
     walk,
 )
 from derive.normal.functions import Functions
-from derive.normal.products import MINUS_INFINITY
 from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, terms
+from derive.normal.signs import MINUS_INFINITY
 
 __all__ = ["Algebra"]
 

@@ -9,12 +9,37 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from derive.index import (
-    ONE, ZERO, Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Poly, Pow, Size, Stop, Sum, add, fresh, mul, num, power,
-    rebuild, substitute, walk,
+    ONE,
+    ZERO,
+    Add,
+    At,
+    Const,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mono,
+    Mul,
+    Num,
+    Poly,
+    Pow,
+    Size,
+    Stop,
+    Sum,
+    add,
+    fresh,
+    mul,
+    num,
+    power,
+    rebuild,
+    substitute,
+    walk,
 )
 from derive.normal.algebra import Algebra
-from derive.normal.products import MINUS_INFINITY
 from derive.normal.ring import P0, UNIT, factors, monomial, poly, terms
+from derive.normal.signs import MINUS_INFINITY
 from derive.rules.value import letter_for
 
 __all__ = ["cost", "present", "pretty"]

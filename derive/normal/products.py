@@ -11,23 +11,20 @@ from fractions import Fraction
 from math import isqrt
 from typing import Any
 
-from derive.index import At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Num, Poly, Size, Sum, walk
-from derive.normal.ring import P0, P1, UNIT, Ring, atom, constant, depends, factors, is_indicator, monomial, poly, terms
-from derive.rules.functions import FUNCTIONS
+from derive.index import At, Delta, Expr, Index, Iverson, Mono, Num, Poly, walk
+from derive.normal.ring import P0, P1, UNIT, atom, constant, depends, factors, is_indicator, monomial, poly, terms
+from derive.normal.signs import Signs
 
 __all__ = ["Products"]
 
 
-class Products(Ring):
+class Products(Signs):
     """Multiplication of atoms.  `hard` is the mode that decides equality; the other mode keeps what a reader wants to see."""
 
     def __init__(self, *, hard: bool = False) -> None:
         super().__init__()
         self.hard = hard
         self.reducing: frozenset[Poly] = frozenset()
-        self.positive: set[Expr] = set()
-        self.positive_names: set[str] = set()
-        self.nonnegative_names: set[str] = set()
 
     # ------------------------------------------------------------------------------------------- given by the layers above
 
@@ -42,47 +39,6 @@ class Products(Ring):
     def indicator(self, op: str, p: Poly) -> Poly:
         """The indicator of p op 0, in normal form."""
         raise NotImplementedError
-
-    # ------------------------------------------------------------------------------------------- sign
-
-    def sign(self, node: Expr) -> str:
-        """'positive', 'nonnegative' or '' for an atom, a product or a polynomial, as far as it can be seen."""
-        if node in self.positive:
-            return "positive"
-        if isinstance(node, Poly):
-            return self._sign_of_sum(node)
-        if isinstance(node, Mono):
-            return self._weakest(self._sign_of_power(a, e) for a, e in factors(node))
-        if isinstance(node, (Size, Const)):
-            return "positive" if node is not MINUS_INFINITY else ""
-        if isinstance(node, At):
-            return "positive" if node.name in self.positive_names else "nonnegative" if self._not_below_zero(node) else ""
-        if isinstance(node, Fn):
-            return FUNCTIONS[node.args[0]].sign
-        if isinstance(node, (Sum, Extremum)):
-            inner = self.sign(node.body)
-            return inner if isinstance(node, Extremum) or all(_at_least_one(b.size) for b in node.bound) else inner and "nonnegative"
-        return "nonnegative" if isinstance(node, (Index, Delta, Iverson)) else ""
-
-    def _not_below_zero(self, entry: At) -> bool:
-        return entry.kind == "bool" or entry.name in self.nonnegative_names
-
-    def _sign_of_power(self, a: Expr, e: Fraction) -> str:
-        own = self.sign(a)
-        if own == "positive" or e.denominator % 2 == 0:
-            return "positive" if own == "positive" else "nonnegative"
-        return "nonnegative" if own or (e.denominator == 1 and e.numerator % 2 == 0) else ""
-
-    @staticmethod
-    def _weakest(signs: object) -> str:
-        found = list(signs)  # type: ignore[call-overload]
-        return "" if "" in found else "nonnegative" if "nonnegative" in found else "positive"
-
-    def _sign_of_sum(self, p: Poly) -> str:
-        signs = [self.sign(m) if c > 0 else "" for m, c in terms(p)]
-        if not signs or "" in signs:
-            return "nonnegative" if not signs else ""
-        return "positive" if "positive" in signs else "nonnegative"
 
     # ------------------------------------------------------------------------------------------- products
 
@@ -279,19 +235,11 @@ class Products(Ring):
         return common, self.mul(p, poly({monomial({a: -e for a, e in common.items()}): Fraction(1)}))
 
 
-MINUS_INFINITY = Const("-inf")
-
-
 def _exact_root(c: Fraction, r: Fraction) -> Fraction | None:
     if r.denominator != 2:
         return c if c == 1 else None
     up, down = isqrt(c.numerator), isqrt(c.denominator)
     return Fraction(up, down) ** r.numerator if up * up == c.numerator and down * down == c.denominator else None
-
-
-def _at_least_one(size: Expr) -> bool:
-    """Whether a range is certainly not empty: a sum over n − 1 terms may be."""
-    return isinstance(size, Size) or (isinstance(size, Num) and size.value >= 1)
 
 
 def _inside(new: Expr, old: Expr) -> bool:
