@@ -25,7 +25,7 @@ import mpmath
 import numpy as np
 
 from derive.errors import NotYet
-from derive.proof import Comparison, Proof, compare, prove
+from derive.proving.proof import Comparison, Proof, compare, prove
 from derive.trace import read
 
 SHAPES = {"X": "m d", "Y": "m d", "W": "d k", "S": "m m", "C": "m 3", "u": "m", "v": "d", "a": "", "y": "int m"}

@@ -14,7 +14,24 @@ import numpy as np
 
 from derive.derivation import Definition
 from derive.index import (
-    Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Poly, Pow, Size, Stop, Sum, Where,
+    Add,
+    At,
+    Const,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mono,
+    Mul,
+    Num,
+    Poly,
+    Pow,
+    Size,
+    Stop,
+    Sum,
+    Where,
 )
 from derive.rules.functions import FUNCTIONS
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from derive import emit, render
-from derive.emit import matrix
 from derive.assume import declared
+from derive.calculus.differentiate import differentiate
 from derive.derivation import Assumption, Definition, Story
-from derive.differentiate import differentiate
+from derive.emit import matrix
 from derive.errors import BadInput, NotYet
 from derive.index import Expr
-from derive.render.telling import story_notation
+from derive.render.part import Part, part, titles
+from derive.render.telling import document, story_notation
 from derive.rules.functions import FUNCTIONS
 from derive.rules.identities import IDENTITIES
 from derive.rules.theorems import THEOREMS
@@ -26,7 +27,8 @@ from derive.trace.shapes import Shapes, place_of
 __all__ = ["STATEMENTS", "Derivation", "SympyStep", "gradient", "hessian", "jacobian", "vjp"]
 
 # Each rule that a step can name: what it says in plain words, and in LaTeX.
-STATEMENTS: dict[str, tuple[str, str]] = {row.name: (row.words, row.statement) for row in (*THEOREMS.values(), *IDENTITIES.values())}
+STATEMENTS: dict[str, tuple[str, str]] = {
+    **{row.name: (row.words, row.statement) for row in THEOREMS.values()}, **{row.name: (row.words, row.statement) for row in IDENTITIES.values()}}
 
 _SYMPY = {name: row.sympy for name, row in FUNCTIONS.items()}
 Wrt = str | int | Sequence[str | int] | None
@@ -129,6 +131,20 @@ class Derivation:
     def html(self, *, standalone: bool = True) -> str:
         """The whole derivation as an HTML page that opens offline, or as an <article>."""
         return render.html(self.story, STATEMENTS, self._extras(), standalone=standalone)
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The titles of the sections, in order; see `part`."""
+        return titles(document(self.story, STATEMENTS, self._extras()))
+
+    def part(self, title: str) -> Part:
+        """The sections whose title contains these words, to be printed or shown in Jupyter: `d.part("the result")`.
+
+        Raises:
+            BadInput: no title contains them; the message lists the titles.
+        """
+        formulas, lines = (document(self.story, STATEMENTS, self._extras(), linear) for linear in (False, True))
+        return part(formulas, lines, title)
 
     def __str__(self) -> str:
         return self.text()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from derive.errors import DeriveError
-from derive.theory import Claim, load
+from derive.theories import Claim, load
 
 HERE = Path(__file__).parent
 

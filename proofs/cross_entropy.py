@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 LOGITS = {"z": "m k", "y": "int m"}
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 SHAPES = {"W": "d k", "X": "m d", "y": "int m", "lam": ""}
 

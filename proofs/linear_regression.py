@@ -7,7 +7,7 @@ it by the feature X_ia. Set the gradient to zero and you have the normal equatio
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 SHAPES = {"w": "d", "b": "", "X": "m d", "t": "m"}
 

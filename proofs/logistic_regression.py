@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 SHAPES = {"w": "d", "b": "", "X": "m d", "t": "m"}
 

@@ -6,7 +6,7 @@ transposed. Each gradient is linear as long as the other factor stays: alternati
 
 import jax.numpy as jnp
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 SHAPES = {"U": "m r", "V": "n r", "R": "m n"}
 

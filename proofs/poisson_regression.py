@@ -7,7 +7,7 @@ predicted minus true, as in least squares and in softmax: that is what the canon
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 
 def poisson(w, X, t):

@@ -6,7 +6,7 @@ the same, and the familiar 2Ax appears; in general they are not.
 
 import numpy as np
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 SHAPES = {"x": "n", "A": "n n"}
 

@@ -8,7 +8,7 @@ and no exponential overflows, while the mathematics stays as it was.
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative, Equality
+from derive.theories import Derivative, Equality
 
 ROWS = {"z": "m k", "c": "m"}
 LABELLED = {"z": "m k", "c": "m", "y": "int m"}

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import derive
-from derive.claims import Claim
-from derive.theory import ClaimFailed
+from derive.theories import ClaimFailed
+from derive.theories.claims import Claim
 
 Array = Any
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative, Equality
+from derive.theories import Derivative, Equality
 
 SHAPES = {"W": "d k", "X": "m d", "y": "int m", "lam": ""}
 WITH_BIAS = {"W": "d k", "b": "k", "X": "m d", "y": "int m", "lam": ""}

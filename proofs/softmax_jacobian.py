@@ -11,7 +11,7 @@ away the mean of the incoming gradient, weighted by p, then multiply by p.
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 
 def softmax(z):

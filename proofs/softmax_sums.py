@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative, Equality
+from derive.theories import Derivative, Equality
 
 
 def softmax(z):

@@ -7,7 +7,7 @@ elsewhere, so each case is the same expression with δ_ij replaced by its value.
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Cases
+from derive.theories import Cases
 
 
 def softmax(z):

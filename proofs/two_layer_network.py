@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from derive.theory import Derivative
+from derive.theories import Derivative
 
 SHAPES = {"W1": "d h", "b1": "h", "W2": "h k", "b2": "k", "X": "m d", "y": "int m"}
 

@@ -15,10 +15,10 @@ import sympy
 from unroll import PLAIN, Unroller, assert_same, entry, numbers
 
 import derive
+from derive.calculus.rewrite import Chain, differentiated
 from derive.evaluate import Evaluator
 from derive.index import At, Expr, Fn, Index, Partial, Size, Sum, num
 from derive.normal import Algebra
-from derive.rewrite import Chain, differentiated
 from derive.rules import FUNCTIONS
 from derive.rules.functions import Function, derivative
 from derive.rules.identities import IDENTITIES, Identity

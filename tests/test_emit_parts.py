@@ -12,6 +12,7 @@ import pytest
 
 from derive import emit
 from derive.derivation import Argument, Definition, Source, Story
+from derive.emit.spelling import FUNCTIONS
 from derive.errors import NotYet
 from derive.index import (
     ONE,
@@ -35,7 +36,6 @@ from derive.index import (
     power,
     sub,
 )
-from derive.emit.spelling import FUNCTIONS
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stories import at, b, c, c2, d, fn, i, j, k, lab, m

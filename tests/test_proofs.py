@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from derive.claims import Cases, Derivative, Equality
 from derive.errors import BadInput
 from derive.index import Expr, Mul, Partial, Pow, add, div, mul, power
 from derive.rules.theorems import THEOREMS
-from derive.theory import ClaimFailed, load
+from derive.theories import ClaimFailed, load
+from derive.theories.claims import Cases, Derivative, Equality
 
 pytest_plugins = ["pytester"]
 

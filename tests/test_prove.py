@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 import derive
-from derive.proof import prove, same_derivative
+from derive.proving.proof import prove, same_derivative
 
 SHAPES = {"W": "d k", "b": "k", "X": "m d", "y": "int m", "lam": ""}
 

@@ -14,7 +14,7 @@ from derive.errors import BadInput, DeriveError, Never, NotYet, Undecided
 from derive.index import ONE, At, Delta, Fn, Index, Iverson, Size, Sum, Where, add, delta, mul, num, power, sub, substitute
 from derive.normal import P0, Algebra
 from derive.normal.ring import constant
-from derive.proof import Comparison, compare, prove
+from derive.proving.proof import Comparison, compare, prove
 from derive.trace import read
 
 X = {"x": "n"}

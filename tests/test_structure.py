@@ -22,14 +22,17 @@ TESTS = Path(__file__).parent
 # Imports point only upward in this list; a name is a module or a folder of the package, "" the package's face.
 LAYERS = (
     {"errors"},
-    {"index", "derivation", "table"},
+    {"index", "derivation"},
     {"rules"},
-    {"normal", "trace", "rewrite", "evaluate", "points", "prepare", "outline", "domains", "assume", "differentiate",
-     "backward", "jacobians"},
+    {"normal", "evaluate", "points"},
+    {"trace"},
+    {"assume", "domains"},
+    {"calculus"},
     {"render", "emit", "sympy_border", "data", "losses"},
-    {"face", "matching", "trial", "proof", "train", "pictures"},
+    {"face", "train", "pictures"},
+    {"proving"},
     {"checking"},
-    {"agreement", "claims", "theory"},
+    {"theories"},
     {""},
     {"app", "cli", "__main__"},
 )

@@ -17,7 +17,7 @@ from derive.checking import Report, check
 from derive.checking.report import OWN_LOSS, WRONG
 from derive.errors import BadInput
 from derive.face import Derivation
-from derive.proof import prove
+from derive.proving.proof import prove
 
 __all__ = ["check_command", "check_status", "emit_command", "explain_command", "prove_command", "show_report"]
 

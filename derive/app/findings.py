@@ -11,7 +11,7 @@ from derive.checking import Report
 from derive.data import Dataset
 from derive.face import Derivation
 from derive.losses import Claim
-from derive.proof import Proof
+from derive.proving.proof import Proof
 from derive.train import Run
 
 __all__ = ["HANDWRITTEN", "SIZES", "Agreement", "Findings"]

@@ -24,7 +24,7 @@ from derive.checking import Report, check
 from derive.data import Dataset
 from derive.face import Derivation, gradient
 from derive.losses import Claim
-from derive.proof import Proof, prove
+from derive.proving.proof import Proof, prove
 from derive.train import Run
 
 __all__ = ["agreement", "main_job"]

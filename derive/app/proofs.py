@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 from derive.derivation import Assumption, Section
-from derive.proof import Proof
+from derive.proving.proof import Proof
 from derive.render import Notation, expression
 
 __all__ = ["kind_of", "proof_html", "proof_status", "proof_text", "verdict_words"]

@@ -16,7 +16,7 @@ from derive.app.training import rows
 from derive.checking import Report
 from derive.errors import BadInput
 from derive.losses import Claim
-from derive.proof import Proof
+from derive.proving.proof import Proof
 from derive.render.highlight import python_html
 from derive.render.mathml import math_element
 from derive.render.texmath import read_latex

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from derive.assume import declared, use
+from derive.calculus.differentiate import differentiate
 from derive.checking.arguments import matched, name_of
 from derive.checking.difference import Differences, reasoning
 from derive.checking.lift import CannotLift, LiftedArray, lift
 from derive.checking.numbers import Numbers, Trial, apart
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report
 from derive.derivation import Assumption, Definition, Story
-from derive.differentiate import differentiate
 from derive.errors import BadInput, DeriveError, NotYet
 from derive.face import Derivation, Wrt, gradient
 from derive.index import At, Expr, Iverson, Poly, substitute, walk
@@ -142,7 +142,7 @@ class _Check:
 
     def _own_loss(self, returned: Any) -> Any:
         parts = returned if isinstance(returned, tuple) else (returned,)
-        return parts[0] if len(parts) > 1 and not isinstance(parts[0], Mapping) and len(parts) == self.count + 1 or (
+        return parts[0] if (len(parts) > 1 and not isinstance(parts[0], Mapping) and len(parts) == self.count + 1) or (
             len(parts) == 2 and isinstance(parts[1], Mapping)) else None
 
     def _example(self, trial: Trial, claimed: Any, true: np.ndarray) -> Example | None:

@@ -209,7 +209,7 @@ def _only(p: Poly) -> Fraction:
 def _is_fraction(p: Poly) -> bool:
     """Whether a one-term polynomial reads as 1/m and not as m."""
     ((m, c),) = terms(p)
-    return all(e < 0 for _, e in factors(m)) and bool(factors(m)) or (not factors(m) and abs(c) < 1)
+    return (all(e < 0 for _, e in factors(m)) and bool(factors(m))) or (not factors(m) and abs(c) < 1)
 
 
 def _common_factor(fits: Sequence[tuple[dict[str, int], float]], names: Sequence[str]) -> Poly | None:

@@ -9,15 +9,27 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from derive.derivation import Definition, Story
 from derive.emit import arrays
 from derive.emit.arrays import Value
-from derive.derivation import Definition, Story
-from derive.errors import NotYet
-from derive.index import At, Expr, Num, rebuild, substitute
 from derive.emit.lower import Lowering
-from derive.emit.matrix_forms import ONES, Form, NoMatrixError, divided, hadamard, joined, number_form, sandwich, scaled, transposed, wrapped
+from derive.emit.matrix_forms import (
+    ONES,
+    Form,
+    NoMatrixError,
+    divided,
+    hadamard,
+    joined,
+    number_form,
+    sandwich,
+    scaled,
+    transposed,
+    wrapped,
+)
 from derive.emit.matrix_names import Names
 from derive.emit.program import axes_of, needed_rows, stores_of
+from derive.errors import NotYet
+from derive.index import At, Expr, Num, rebuild, substitute
 
 __all__ = ["MatrixForm", "form"]
 

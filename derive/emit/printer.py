@@ -8,9 +8,9 @@ from typing import Any
 
 from derive.emit import arithmetic, arrays
 from derive.emit.arrays import Axes, Value
+from derive.emit.spelling import CONSTANTS, function_spelling
 from derive.errors import NotYet
 from derive.index import Index, Num
-from derive.emit.spelling import CONSTANTS, function_spelling
 
 __all__ = ["Printer", "number_text"]
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from derive.emit import arrays
 from derive.derivation import Definition, Story
+from derive.emit import arrays
+from derive.emit.lower import Lowering, Store, coefficient_of, factors_of, plain, terms_of
+from derive.emit.once import Statement, once
+from derive.emit.saturate import saturate
+from derive.emit.stable import Row, shifted
 from derive.index import (
-    expand,
     ONE,
     Add,
     At,
@@ -20,6 +23,7 @@ from derive.index import (
     Sum,
     add,
     array_names,
+    expand,
     mul,
     neg,
     num,
@@ -27,10 +31,6 @@ from derive.index import (
     substitute,
     walk,
 )
-from derive.emit.lower import Lowering, Store, coefficient_of, factors_of, plain, terms_of
-from derive.emit.once import Statement, once
-from derive.emit.saturate import saturate
-from derive.emit.stable import Row, shifted
 
 __all__ = ["Program", "axes_of", "build", "needed_rows", "stores_of"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from derive.derivation import Definition
-from derive.index import ONE, ZERO, Add, Expr, Fn, Mul, Pow, mul, neg, power, rebuild, sub
 from derive.emit.stable import Row, resolved
+from derive.index import ONE, ZERO, Add, Expr, Fn, Mul, Pow, mul, neg, power, rebuild, sub
 
 __all__ = ["saturate"]
 

@@ -12,12 +12,12 @@ import jax.numpy as _jnp
 import numpy as _np
 
 from derive.derivation import Argument, Story
-from derive.errors import NotYet
-from derive.index import Num, Size
 from derive.emit.once import Statement, loaded_names
 from derive.emit.printer import Printer, number_text
 from derive.emit.program import Program, build
 from derive.emit.spelling import identifier, unused
+from derive.errors import NotYet
+from derive.index import Num, Size
 
 __all__ = ["compile_source", "function_name", "jax", "numpy"]
 

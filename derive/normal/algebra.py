@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 from derive.errors import NotYet
 from derive.index import (
@@ -198,7 +198,7 @@ class Algebra(Functions):
     def _partial(self, node: Expr) -> Poly:
         raise NotYet("A derivative that has not been worked out cannot be put into normal form.")
 
-    _READ: dict[type, Callable[..., Poly]] = {
+    _READ: ClassVar[dict[type, Callable[..., Poly]]] = {
         Num: _number, Const: _leaf, Size: _leaf, Index: _leaf, At: _entry, Add: _sum_of_terms, Mul: _product_of_factors, Pow: _power,
         Fn: _function, Delta: _delta, Iverson: _indicator, Where: _where, Stop: _stop, Sum: _sum, Extremum: _extremum, Mono: _product,
         Poly: _polynomial, Partial: _partial,

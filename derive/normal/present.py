@@ -88,7 +88,7 @@ def _common(algebra: Algebra, p: Poly) -> tuple[dict[Expr, Fraction], Poly]:
     if len(parts) < 2:
         return {}, p
     shared: dict[Expr, Fraction] = {}
-    for a, e in parts[0].items():
+    for a in parts[0]:
         exponents = [part.get(a, Fraction(0)) for part in parts]
         if all(x > 0 for x in exponents) or all(x < 0 for x in exponents):
             shared[a] = min(exponents, key=abs)
@@ -104,7 +104,7 @@ def _numeric_content(p: Poly) -> Fraction:
     for c in coefficients:
         top, bottom = gcd(top, c.numerator), lcm(bottom, c.denominator)
     sign = -1 if all(c < 0 for c in coefficients) else 1
-    return Fraction(sign * top, bottom) if bottom > 1 and all(abs(c) == Fraction(top, bottom) for c in coefficients) or bottom == 1 \
+    return Fraction(sign * top, bottom) if (bottom > 1 and all(abs(c) == Fraction(top, bottom) for c in coefficients)) or bottom == 1 \
         else Fraction(sign)
 
 

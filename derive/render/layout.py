@@ -45,7 +45,8 @@ class Word(Node):
 @dataclass(frozen=True)
 class Operator(Node):
     """A mark between parts.  role: 'binary', 'relation', 'prefix', 'comma', 'tight', 'thin' (two factors side
-    by side) or 'apply' (a function's name or a large operator, and what it is applied to)."""
+    by side) or 'apply' (a function's name or a large operator, and what it is applied to).
+    """
 
     mark: str
     role: str = "binary"

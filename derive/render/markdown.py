@@ -29,15 +29,16 @@ _FENCE = {"text": "", "latex": "latex", "python": "python"}
 
 
 def markdown_text(document: Document) -> str:
-    """The document as Markdown."""
-    out = [f"# {document.title}", *(paragraph for block in document.blocks for paragraph in _block(block))]
+    """The document as Markdown; one without a title is a part of a page, and its headings are smaller."""
+    mark = "##" if document.title else "####"
+    out = [f"# {document.title}"] if document.title else []
+    for block in document.blocks:
+        out += [f"{mark} {block.text}"] if isinstance(block, Heading) else _block(block)
     return "\n\n".join(out) + "\n"
 
 
 def _block(block: Block) -> Iterator[str]:
     match block:
-        case Heading(text):
-            yield f"## {text}"
         case Prose(text):
             yield text
         case Code(text, language):

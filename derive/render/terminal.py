@@ -37,7 +37,7 @@ def terminal_text(document: Document, width: int = 100, colour: bool = False) ->
     """The document in lines of at most `width` characters, where the words in it allow; with ANSI colours if `colour`."""
     paper = _Paper(max(width, 30), colour)
     title = document.title.replace("`", "")
-    out = [paper.ink(title, _BOLD), "═" * min(len(title), paper.width), ""]
+    out = [paper.ink(title, _BOLD), "═" * min(len(title), paper.width), ""] if title else []
     for block in document.blocks:
         lines = list(paper.block(block))
         out += lines if isinstance(block, Heading) else [*lines, ""]

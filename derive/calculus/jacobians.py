@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from derive.backward import Backward
+from derive.calculus.backward import Backward
+from derive.calculus.prepare import entry_for
+from derive.calculus.rewrite import Chain, contract, differentiated
 from derive.derivation import Definition
 from derive.index import ONE, ZERO, Add, At, Delta, Expr, Index, Partial, add, array_names, delta, neg, substitute, walk
-from derive.prepare import entry_for
-from derive.rewrite import Chain, contract, differentiated
 from derive.rules.value import index_letters
 
 __all__ = ["Jacobians"]

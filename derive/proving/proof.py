@@ -16,21 +16,21 @@ import numpy as np
 
 from derive import render
 from derive.assume import declared, use
+from derive.calculus.rewrite import Chain
 from derive.derivation import Assumption, Definition, Section, Story, label_in_range
 from derive.domains import label_uses, premises
 from derive.errors import NotYet, Undecided
 from derive.evaluate import Evaluator
 from derive.index import At, Expr, Iverson, Poly, num, substitute, walk
-from derive.matching import matched
 from derive.normal import P0, Algebra
 from derive.normal.present import present
 from derive.normal.sums import under
 from derive.points import label_and_size
-from derive.rewrite import Chain
+from derive.proving.matching import matched
+from derive.proving.trial import Counterexample, Label, Trial
 from derive.rules.value import indices_for
 from derive.trace import Program, read
 from derive.trace.shapes import Shapes, call
-from derive.trial import Counterexample, Label, Trial
 
 __all__ = ["Comparison", "Counterexample", "Proof", "compare", "prove", "same_derivative"]
 

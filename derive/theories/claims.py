@@ -16,16 +16,18 @@ from typing import Any
 import jax
 import numpy as np
 
-from derive.agreement import ClaimFailed, agree, by_name, evaluated, lifted, name_of, points_for, same_form, sizes_text, with_cotangent
 from derive.checking.difference import Differences
 from derive.derivation import Story
 from derive.errors import NotYet
 from derive.face import Derivation, gradient, jacobian, vjp
 from derive.index import ONE, Delta, Expr, Partial, mul, sub, substitute
 from derive.points import Point
-from derive.proof import prove
+from derive.proving.proof import prove
 from derive.render import Notation, expression
 from derive.render.telling import story_notation
+from derive.theories.agreement import (
+    ClaimFailed, agree, by_name, evaluated, lifted, name_of, points_for, same_form, sizes_text, with_cotangent,
+)
 from derive.trace import read
 from derive.trace.shapes import call
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from derive.calculus.prepare import Prepared
+from derive.calculus.rewrite import contract
 from derive.index import ONE, ZERO, Add, At, Expr, Index, Mul, Num, Pow, Size, Sum, add, array_names, mul, substitute
 from derive.normal.present import present
-from derive.prepare import Prepared
-from derive.rewrite import contract
 from derive.rules.value import indices_for
 
 __all__ = ["Outline", "outline"]
@@ -75,8 +75,8 @@ def _examples(ready: Prepared, data: list[tuple[tuple[Expr, ...], Expr]], direct
         front = [f for f in weight if isinstance(f, Num)]
         bodies.append(mul(*front, _without(whole, same[0], example)))
         written.append(mul(*front, _without(core, same[0], example)) if isinstance(core, Sum) and same[0] in core.bound else bodies[-1])
-    weight = present(ready.algebra, ready.algebra.canonical(mul(*sizes[0])))
-    return Outline(weight, example, add(*written), add(*bodies), direct)
+    together = present(ready.algebra, ready.algebra.canonical(mul(*sizes[0])))
+    return Outline(together, example, add(*written), add(*bodies), direct)
 
 
 def _without(node: Sum, b: Index, example: Index) -> Expr:

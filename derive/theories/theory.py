@@ -1,6 +1,6 @@
 """Theorems about derivatives, one file each: prose, sources, gradients written by hand, and the claims that tie them together.
 
-A file like those in `proofs/` is read with `load`; what it can claim is in `derive.claims`.
+A file like those in `proofs/` is read with `load`; what it can claim is in `derive.theories.claims`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from derive.agreement import ClaimFailed
-from derive.claims import Cases, Claim, Derivative, Equality
 from derive.errors import BadInput
+from derive.theories.agreement import ClaimFailed
+from derive.theories.claims import Cases, Claim, Derivative, Equality
 
 __all__ = ["Cases", "Claim", "ClaimFailed", "Derivative", "Equality", "Theory", "load"]
 

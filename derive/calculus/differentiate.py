@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from derive.backward import LOSS, SEED, Use, summed, unused
+from derive.calculus.backward import LOSS, SEED, Use, summed, unused
+from derive.calculus.jacobians import Jacobians
+from derive.calculus.rewrite import Chain, contract
 from derive.derivation import Assumption, Definition, Section, Story
 from derive.domains import premises
 from derive.index import ONE, ZERO, At, Expr, Fn, Index, Partial, Stop, add, array_names, expand, fresh, mul, power, substitute, walk
-from derive.jacobians import Jacobians
 from derive.normal.present import cost
-from derive.rewrite import Chain, contract
 from derive.rules import FUNCTIONS
 from derive.rules.value import index_letters
 from derive.trace.read import Program
@@ -122,8 +122,9 @@ class _Builder(Jacobians):
         shown = example if tied_to or example not in own else Index(example.name, example.size, SEED)
         chain = self._chain_to(self.wrt, own, uses, [self._flow(use, self.wrt, {example: shown}) for use in uses], True, shown)
         self.sections.append(chain.section())
-        bound = () if tied_to else (fresh(example),)
-        renaming: dict[Expr, Expr] = {} if tied_to else {shown: bound[0]}
+        all_of = fresh(example)
+        bound = () if tied_to else (all_of,)
+        renaming: dict[Expr, Expr] = {} if tied_to else {shown: all_of}
         label = self._label(False)
         mean = Chain(self._together(), mul(self.plan.weight, summed(bound, substitute(chain.left, renaming))),  # type: ignore[arg-type]
                      left=Partial(label, At(self.wrt, own)),

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from derive.assume import use as use_declared
+from derive.calculus.outline import Outline, outline
+from derive.calculus.prepare import has_contraction, prepare, tied
+from derive.calculus.rewrite import Chain, contract, differentiated
 from derive.derivation import Argument, Assumption, Definition, Section
 from derive.index import ONE, ZERO, Add, At, Expr, Index, Partial, Sum, add, array_names, fresh, mul, size_names, substitute, walk
 from derive.normal.present import cost
-from derive.outline import Outline, outline
-from derive.prepare import has_contraction, prepare, tied
-from derive.rewrite import Chain, contract, differentiated
 from derive.rules.value import indices_for
 from derive.trace.read import Program
 
@@ -94,7 +94,8 @@ class Backward:
         entry = At(n, own)
         if known is not None:
             indices, at, value = known
-            swap = {**{i: renaming[i] for i in indices}, **{a: b for a, b in zip(at.indices, own) if a not in indices}}
+            swap: dict[Expr, Expr] = {i: renaming[i] for i in indices}
+            swap.update({a: b for a, b in zip(at.indices, own) if a not in indices})
             local = substitute(value, swap)
         else:
             local = Partial(substitute(use.body, renaming), entry)
@@ -128,7 +129,7 @@ class Backward:
     def _chain_to(self, n: str, own: tuple[Index, ...], uses: list[Use], flows: list[Flow],
                   single: bool, shown: Index | None = None) -> Chain:
         start, worked = [], []
-        for use, (bound, renaming, local, stays) in zip(uses, flows):
+        for use, (bound, renaming, local, _) in zip(uses, flows):
             weight = self.plan.weight if use.single and not single else ONE
             bar = substitute(use.bar, renaming)
             top = substitute(self._label(use.single), renaming)

@@ -6,18 +6,35 @@ Legend: D, E are definitions; a body "to reason with" may differ from the one th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from derive.calculus.rewrite import Chain, differentiated
 from derive.derivation import Definition, Section
 from derive.index import (
-    Add, At, Expr, Extremum, Fn, Index, Mul, Num, Partial, Pow, Size, Stop, Sum, array_names, expand, rebuild, substitute, walk,
+    Add,
+    At,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Mul,
+    Num,
+    Partial,
+    Pow,
+    Size,
+    Stop,
+    Sum,
+    array_names,
+    expand,
+    rebuild,
+    substitute,
+    walk,
 )
 from derive.normal import Algebra
 from derive.normal.fold import Folder
 from derive.normal.present import cost, present
 from derive.normal.ring import terms
-from derive.rewrite import Chain, differentiated
 from derive.rules.value import indices_for
 
 __all__ = ["Prepared", "entry_for", "has_contraction", "prepare", "tied"]
