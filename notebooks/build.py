@@ -265,7 +265,8 @@ print(derive.check(my_loop, loss, "W", SHAPES))
 ## 6. Five slips
 
 The tutorial is a good one, and we learned from it. Five small things in it, and in an answer below it, are not quite so. They are the kind that
-all of us write, and each deserves a counterexample and a correction. All of them use the same `Q`:
+all of us write, and each deserves a counterexample and a correction. On the left is what is
+said, on the right what is so, each as a function with the answer that it gets. The first lines of the classifier's gradients are the same:
 """),
     code('''
 from html import escape
@@ -275,16 +276,16 @@ from IPython.display import HTML
 from proofs import slips
 
 
-def side_by_side(slip, wrong, right):
-    """What the text says with the answer to it, and what is so."""
-    def column(words, function, answer):
-        answer = answer.words.partition("\\n  compared")[0]
-        parts = (f"<pre style='white-space: pre-wrap'>{escape(part)}</pre>" for part in (inspect.getsource(function), answer))
-        return f"<td style='text-align: left; vertical-align: top; width: 50%'><p>{escape(words)}</p>{'<hr>'.join(parts)}</td>"
+def column(words, function, answer):
+    texts = inspect.getsource(function), answer.words.partition("\\n  compared")[0]
+    blocks = "".join(f"<pre style='font-family: monospace; white-space: pre-wrap'>{escape(text)}</pre>" for text in texts)
+    return f"<td style='text-align: left; vertical-align: top'><p>{escape(words)}</p>{blocks}</td>"
 
-    heads = "".join(f"<th style='text-align: left'>{title}</th>" for title in ("What the text says", "What is so"))
-    columns = column(slip.says, wrong, slip.found()), column(slip.truth, right, slip.corrected())
-    return HTML(f"<table style='width: 100%; table-layout: fixed'><tr>{heads}</tr><tr>{''.join(columns)}</tr></table>")
+
+def side_by_side(slip, wrong, right):
+    heads = "".join(f"<th style='text-align: left; width: 50%'>{title}</th>" for title in ("What the text says", "What is so"))
+    columns = column(slip.says, wrong, slip.found()) + column(slip.truth, right, slip.corrected())
+    return HTML(f"<table style='width: 100%; table-layout: fixed'><tr>{heads}</tr><tr>{columns}</tr></table>")
 
 
 print(inspect.getsource(slips.mistakes))
@@ -327,7 +328,7 @@ side_by_side(slips.normalising, slips.normalised, slips.normalised_and_shifted)
     text("""
 ## 7. It learns
 
-The proof of a gradient is in the training, too. These are handwritten digits, 8 × 8 pixels each.
+A gradient is there to be walked down. These are handwritten digits, 8 × 8 pixels each.
 """),
     code("""
 import matplotlib.pyplot as plt
@@ -389,8 +390,15 @@ def hinge(W, X, y):
 svm = derive.gradient(hinge, wrt="W", shapes={"W": "d k", "X": "m d", "y": "int m"})
 svm.part("the result")
 """),
+    text("""
+With $\\mathrm{ds}$ for the derivative in the scores. $H$ counts the margins that are violated: it is 1 right of 0 and 0 left of it. On the kink itself there is
+no derivative, and the derivation says what is taken there:
+"""),
     code("""
 svm.part("derivatives by name")
+"""),
+    code("""
+svm.part("conventions")
 """),
     code("""
 print(svm.numpy())
@@ -418,7 +426,7 @@ def execute(book: NotebookNode, timeout: int = 60) -> NotebookNode:
         nbclient.exceptions.CellExecutionError: a cell raised an error.
     """
     manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
-    book = NotebookClient(book, timeout=timeout, km=manager, record_timing=False, coalesce_streams=True).execute()
+    book = NotebookClient(book, timeout=timeout, km=manager, record_timing=False, coalesce_streams=True).execute(cleanup_kc=True)
     book.metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
     return book
 

@@ -25,9 +25,8 @@ from derive.points import Point
 from derive.proving.proof import prove
 from derive.render import Notation, expression
 from derive.render.telling import story_notation
-from derive.theories.agreement import (
-    ClaimFailed, agree, by_name, evaluated, lifted, name_of, points_for, same_form, sizes_text, with_cotangent,
-)
+from derive.theories import agreement
+from derive.theories.agreement import ClaimFailed
 from derive.trace import read
 from derive.trace.shapes import call
 
@@ -109,31 +108,31 @@ class Derivative(_Differentiated):
     def points(self) -> tuple[Point, ...]:
         """Where numbers are compared."""
         story = self.derivation.story
-        found = points_for(story.source.arguments, story.assumptions)
-        return tuple(with_cotangent(story, point) for point in found) if self.kind == "vjp" else found
+        found = agreement.points_for(story.source.arguments, story.assumptions)
+        return tuple(agreement.with_cotangent(story, point) for point in found) if self.kind == "vjp" else found
 
     def symbolic_analytic(self) -> None:
         """Lift the handwritten NumPy to a formula, and bring it and the derivation to normal form."""
         story = self.derivation.story
-        own = self._pick(lifted(self.handwritten, story))
+        own = self._pick(agreement.lifted(self.handwritten, story))
         if own.shape != story.result.shape:
-            shapes = f"the shape {sizes_text(own.shape)}; the derivative has {sizes_text(story.result.shape)}"
-            raise ClaimFailed(f"{name_of(self.handwritten)} has {shapes}.")
+            shapes = f"the shape {agreement.sizes_text(own.shape)}; the derivative has {agreement.sizes_text(story.result.shape)}"
+            raise ClaimFailed(f"{agreement.name_of(self.handwritten)} has {shapes}.")
         claimed = substitute(own.body, dict(zip(own.indices, story.result.indices)))
-        if not same_form(claimed, story.result.body, story, self.assume):
-            raise ClaimFailed(f"{name_of(self.handwritten)} is not seen to be {self._what}.", hint=self._difference(claimed))
+        if not agreement.same_form(claimed, story.result.body, story, self.assume):
+            raise ClaimFailed(f"{agreement.name_of(self.handwritten)} is not seen to be {self._what}.", hint=self._difference(claimed))
         pairs = ((point, self._analytic(point), self._symbolic(point)) for point in self.points)
-        agree(pairs, name_of(self.handwritten), "the derivation (equal as a formula)")
+        agreement.agree(pairs, agreement.name_of(self.handwritten), "the derivation (equal as a formula)")
 
     def analytic_autodiff(self) -> None:
         """Run the handwritten NumPy and JAX at the same points."""
-        agree(((point, self._analytic(point), true) for point, true in self._true), name_of(self.handwritten), "jax")
+        agreement.agree(((point, self._analytic(point), true) for point, true in self._true), agreement.name_of(self.handwritten), "jax")
 
     def symbolic_autodiff(self) -> None:
         """Evaluate the derivation in high precision, run its emitted NumPy, and compare both with JAX."""
         emitted = self.derivation.function()
-        agree(((point, self._symbolic(point), true) for point, true in self._true), "the derivation", "jax")
-        agree(((point, by_name(emitted, point.arrays), true) for point, true in self._true), "the emitted NumPy", "jax")
+        agreement.agree(((point, self._symbolic(point), true) for point, true in self._true), "the derivation", "jax")
+        agreement.agree(((point, agreement.by_name(emitted, point.arrays), true) for point, true in self._true), "the emitted NumPy", "jax")
 
     def textbook_form(self) -> None:
         """The derivation ends in the form that the textbook has."""
@@ -147,7 +146,7 @@ class Derivative(_Differentiated):
 
     @property
     def _what(self) -> str:
-        return f"the {self.kind} of {name_of(self.source)} with respect to {self.wrt}"
+        return f"the {self.kind} of {agreement.name_of(self.source)} with respect to {self.wrt}"
 
     def _pick(self, returned: Any) -> Any:
         return returned[self.wrt] if isinstance(returned, Mapping) else returned
@@ -160,11 +159,11 @@ class Derivative(_Differentiated):
         return "\n  ".join([*words, f"handwritten − derived = {difference}"])
 
     def _analytic(self, point: Point) -> Any:
-        return self._pick(by_name(self.handwritten, point.arrays))
+        return self._pick(agreement.by_name(self.handwritten, point.arrays))
 
     def _symbolic(self, point: Point) -> np.ndarray:
         story = self.derivation.story
-        return evaluated(story, story.result.body, story.result.indices, point)
+        return agreement.evaluated(story, story.result.body, story.result.indices, point)
 
     @cached_property
     def _true(self) -> tuple[tuple[Point, np.ndarray], ...]:
@@ -209,7 +208,7 @@ class Cases(_Differentiated):
     @cached_property
     def points(self) -> tuple[Point, ...]:
         """Where numbers are compared."""
-        return points_for(self.story.source.arguments, self.story.assumptions)
+        return agreement.points_for(self.story.source.arguments, self.story.assumptions)
 
     @cached_property
     def cases(self) -> tuple[Delta, Expr, Expr]:
@@ -219,7 +218,7 @@ class Cases(_Differentiated):
                 (same, equal), (_, apart) = section.cases
                 if isinstance(same, Delta) and set(same.args) == set(self.story.result.indices) and len(self.story.result.indices) == 2:
                     return same, equal, apart
-        raise ClaimFailed(f"The derivation of {name_of(self.source)} tells no two cases for its two indices.")
+        raise ClaimFailed(f"The derivation of {agreement.name_of(self.source)} tells no two cases for its two indices.")
 
     def symbolic_analytic(self) -> None:
         """Both handwritten cases against the cases of the story, by normal form."""
@@ -227,27 +226,28 @@ class Cases(_Differentiated):
         row, column = self.story.result.indices
         ties: tuple[dict[Expr, Expr], ...] = ({column: row}, {})
         for function, value, tie, factor in zip((self.equal, self.apart), values, ties, (ONE, sub(ONE, same))):
-            own = lifted(function, self.story)
+            own = agreement.lifted(function, self.story)
             if len(own.indices) != 2 - len(tie):
-                raise ClaimFailed(f"{name_of(function)} has the shape {sizes_text(own.shape)}.", hint="equal: one axis; apart: two.")
+                met = f"{agreement.name_of(function)} has the shape {agreement.sizes_text(own.shape)}."
+                raise ClaimFailed(met, hint="equal: one axis; apart: two.")
             claimed = substitute(own.body, dict(zip(own.indices, (row, column))))
             told = substitute(value, tie)
-            if not same_form(mul(factor, claimed), mul(factor, told), self.story):
+            if not agreement.same_form(mul(factor, claimed), mul(factor, told), self.story):
                 notation = story_notation(self.story)
-                raise ClaimFailed(f"{name_of(function)} is not seen to be the story's case {expression(told, 'text', notation=notation)}.",
+                raise ClaimFailed(f"{agreement.name_of(function)} is not seen to be the story's case {expression(told, 'text', notation=notation)}.",
                                   hint=f"It says {expression(claimed, 'text', notation=Notation.of(claimed, told))}.")
 
     def analytic_autodiff(self) -> None:
         """Both handwritten cases against the entries of the Jacobian by JAX."""
-        pairs = [(point, by_name(self.equal, point.arrays), by_name(self.apart, point.arrays)) for point in self.points]
+        pairs = [(point, agreement.by_name(self.equal, point.arrays), agreement.by_name(self.apart, point.arrays)) for point in self.points]
         self._against_jax(pairs, "the handwritten case")
 
     def symbolic_autodiff(self) -> None:
         """The story's cases against the same entries."""
         _, equal, apart = self.cases
         row, column = self.story.result.indices
-        pairs = [(point, evaluated(self.story, substitute(equal, {column: row}), (row,), point),
-                  evaluated(self.story, apart, (row, column), point)) for point in self.points]
+        pairs = [(point, agreement.evaluated(self.story, substitute(equal, {column: row}), (row,), point),
+                  agreement.evaluated(self.story, apart, (row, column), point)) for point in self.points]
         self._against_jax(pairs, "the story's case")
 
     @cached_property
@@ -259,8 +259,8 @@ class Cases(_Differentiated):
 
     def _against_jax(self, pairs: Sequence[tuple[Point, Any, Any]], who: str) -> None:
         beside = [1 - np.eye(len(one)) for one in self._true]
-        agree(((point, equal, np.diagonal(one)) for (point, equal, _), one in zip(pairs, self._true)), f"{who} of equal indices", "jax")
-        agree(((point, apart * off, one * off) for (point, _, apart), one, off in zip(pairs, self._true, beside)),
+        agreement.agree(((point, equal, np.diagonal(one)) for (point, equal, _), one in zip(pairs, self._true)), f"{who} of equal indices", "jax")
+        agreement.agree(((point, apart * off, one * off) for (point, _, apart), one, off in zip(pairs, self._true, beside)),
               f"{who} of different indices", "jax")
 
 
@@ -282,13 +282,13 @@ class Equality(Claim):
         proof = prove(self.left, self.right, self.shapes, self.assume)
         if proof.verdict != "proved":
             at = "" if proof.counterexample is None else f"at {proof.counterexample.sizes}: {proof.counterexample.arrays}"
-            raise ClaimFailed(f"{name_of(self.left)} and {name_of(self.right)}: {proof.verdict}. {proof.reason}", hint=at)
+            raise ClaimFailed(f"{agreement.name_of(self.left)} and {agreement.name_of(self.right)}: {proof.verdict}. {proof.reason}", hint=at)
 
     def numbers(self) -> None:
         """The same numbers, in 64-bit."""
         program = read(self.left, self.shapes)
-        tried = points_for(program.source.arguments, program.assumptions)
+        tried = agreement.points_for(program.source.arguments, program.assumptions)
         with jax.enable_x64(True):
             compiled = [jax.jit(lambda arrays, function=function: call(function, arrays)) for function in (self.left, self.right)]
             values = [(point, np.asarray(compiled[0](point.arrays)), np.asarray(compiled[1](point.arrays))) for point in tried]
-        agree(values, name_of(self.left), name_of(self.right))
+        agreement.agree(values, agreement.name_of(self.left), agreement.name_of(self.right))
