@@ -91,7 +91,7 @@ class Proof:
 
     @staticmethod
     def _numbers(c: Counterexample) -> list[str]:
-        lines = ["", f"They differ at the sizes {', '.join(f'{name} = {n}' for name, n in c.sizes.items()) or '(none)'}:"]
+        lines = ["", f"They differ at the sizes {c.told_sizes}:"]
         for name, value in c.arrays.items():
             head = f"  {name} = np.array("
             numbers = np.array2string(np.asarray(value), separator=", ", prefix=head, threshold=10**6, floatmode="unique")
@@ -257,7 +257,7 @@ def _verdict(out: Proof, trial: Trial, equal: bool, off_kink: bool, obstacle: st
     if off_kink and not equal and trial.agreed_off_kink and trial.premises_met and trial.one_sided is None:
         return replace(out, verdict="proved off the kink", reason="The values are equal except where two compared numbers tie.")
     if found is not None:
-        return replace(out, verdict="refuted", reason=f"At the sizes {_sizes(found.sizes)} the values differ by {found.difference:.3g}.")
+        return replace(out, verdict="refuted", reason=f"At the sizes {found.told_sizes} the values differ by {found.difference:.3g}.")
     if not equal and not off_kink:
         return replace(out, reason=obstacle or "The normal forms differ, and no numbers were found at which the values do.")
     if trial.one_sided is not None:

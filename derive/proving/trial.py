@@ -44,6 +44,11 @@ class Counterexample:
     place: tuple[int, ...]
     difference: float
 
+    @property
+    def told_sizes(self) -> str:
+        """The sizes in words: m = 3, d = 2."""
+        return ", ".join(f"{name} = {n}" for name, n in self.sizes.items()) or "(none)"
+
 
 @dataclass(frozen=True)
 class Label:
