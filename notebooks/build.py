@@ -181,13 +181,16 @@ d.part("the mean over")
 d.part("regulariser")
 """),
     text("""
-Together, entry by entry and then with matrices:
+Together, entry by entry and then with matrices, and what it rests on:
 """),
     code("""
 d.part("the result")
 """),
     code("""
 d.part("matrix form")
+"""),
+    code("""
+d.part("rests on")
 """),
     text("""
 And as a person would write it in NumPy. The maximum is back: for numbers in a computer it matters, and we see below how much.
@@ -278,12 +281,12 @@ from proofs import slips
 
 def column(words, function, answer):
     texts = inspect.getsource(function), answer.words.partition("\\n  compared")[0]
-    blocks = "".join(f"<pre style='font-family: monospace; white-space: pre-wrap'>{escape(text)}</pre>" for text in texts)
+    blocks = "<hr>".join(f"<pre style='font-family: monospace; white-space: pre-wrap'>{escape(text)}</pre>" for text in texts)
     return f"<td style='text-align: left; vertical-align: top'><p>{escape(words)}</p>{blocks}</td>"
 
 
 def side_by_side(slip, wrong, right):
-    heads = "".join(f"<th style='text-align: left; width: 50%'>{title}</th>" for title in ("What the text says", "What is so"))
+    heads = "".join(f"<th style='text-align: left; width: 50%'>{head}</th>" for head in ("What the text says", "What is so"))
     columns = column(slip.says, wrong, slip.found()) + column(slip.truth, right, slip.corrected())
     return HTML(f"<table style='width: 100%; table-layout: fixed'><tr>{heads}</tr><tr>{columns}</tr></table>")
 
