@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 import subprocess
 import sys
@@ -43,12 +44,13 @@ def line(*cells: object) -> str:
     return " ".join(f"{cell:<{width}}" if place < 2 else f"{cell:>{width}}" for place, (cell, width) in enumerate(zip(shown, WIDTHS)))
 
 
-def measured(case: Case, wrt: str, repeats: int) -> tuple[int, float, float, float, float]:
-    """The steps, and in milliseconds: the first time, the tracing alone, tracing and derivation, and the text."""
+def measured(case: Case, wrt: str, repeats: int) -> tuple[float, ...]:
+    """The number of steps, and in milliseconds: the first time, the tracing alone, tracing and derivation, and the text."""
     ask = derive.vjp if case.vjp else derive.gradient
 
     def derived() -> derive.Derivation:
-        return ask(case.function, wrt, case.shapes)
+        result: derive.Derivation = ask(case.function, wrt, case.shapes)
+        return result
     first = milliseconds(derived)
     traced, whole, told = [], [], []
     for _ in range(repeats):
@@ -77,8 +79,8 @@ def cold(repeats: int = 3) -> None:
     """Print how long whole processes take."""
     print(f"\ncold, a process of its own, in seconds: the median of {repeats}")
     for name, arguments in COLD.items():
-        times = [milliseconds(lambda a=arguments: subprocess.run([sys.executable, *a], cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
-                                                                 stderr=subprocess.DEVNULL)) for _ in range(repeats)]
+        run = functools.partial(subprocess.run, [sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
+        times = [milliseconds(run) for _ in range(repeats)]
         print(f"{name:<40} {statistics.median(times) / 1e3:6.2f}")
 
 

@@ -1,6 +1,7 @@
 """How fast the written gradient is: `derive.gradient(…).numpy()` of the softmax classifier against the tutorial's vectorised code.
 
-Both run in turn in one process on the same numbers, so that whatever slows the machine down slows both.
+Both run in turn in one process on the same numbers, so that whatever slows the machine down slows both; matrix products use one thread,
+since with more the two wait for the machine's other work and not for each other.
 
     python benchmarks/emitted.py [seconds for each size]
 """
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import derive
 from derive import losses
@@ -62,4 +64,5 @@ def main(budget: float) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
+    with threadpool_limits(1):
+        main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)

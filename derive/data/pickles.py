@@ -17,6 +17,7 @@ import math
 import pickle
 import pickletools
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -55,8 +56,10 @@ def read_pickle(path: Path) -> Any:
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from error
     try:
-        _scan(data)
-        value = _Unpickler(io.BytesIO(data), encoding="bytes").load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # a damaged escape sequence is refused or read, never warned of
+            _scan(data)
+            value = _Unpickler(io.BytesIO(data), encoding="bytes").load()
         return {key: _finished(item) for key, item in value.items()} if isinstance(value, dict) else _finished(value)
     except BadInput as error:
         raise BadInput(f"{path}: {error.met}", hint="Do not use this file; get the data from its official source.") from error
