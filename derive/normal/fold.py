@@ -29,6 +29,16 @@ class _Row:
     value: Callable[[tuple[Expr, ...]], Poly]
 
 
+@dataclass(frozen=True)
+class _Sum:
+    name: str
+    indices: tuple[Index, ...]
+    body: Poly
+
+
+_MOST_TERMS = 6
+
+
 class Folder:
     """Folds names back into normal forms.
 
@@ -39,7 +49,9 @@ class Folder:
 
     def __init__(self, algebra: Algebra, definitions: Iterable[Definition]) -> None:
         self.algebra = algebra
-        self.rows = [row for definition in definitions for row in self._rows(definition)]
+        known = list(definitions)
+        self.rows = [row for definition in known for row in self._rows(definition)]
+        self.sums = [_Sum(d.name, d.indices, body) for d in known if 1 < len(terms(body := algebra.canonical(d.body))) <= _MOST_TERMS]
 
     def _rows(self, definition: Definition) -> Iterator[_Row]:
         """The name itself, 1 − name, and e^name, each where its body is one product."""
@@ -54,8 +66,7 @@ class Folder:
         body = algebra.canonical(definition.body)
         exponent = algebra.function("exp", (body,))
         choices = [(body, entry), (self._complement(body), lambda i: algebra.sub(P1, entry(i)))]
-        if len(terms(exponent)) == 1 and len(terms(body)) > 1 and any(
-                isinstance(a, Fn) and a.args[0] == "log" for m, _ in terms(body) for a, _ in factors(m)):
+        if len(terms(exponent)) == 1 and len(terms(body)) > 1:
             choices.append((exponent, exponential))
         for p, value in choices:
             if p is not None and len(terms(p)) == 1:
@@ -86,11 +97,42 @@ class Folder:
                     new = self.algebra.add(rest, self.algebra.scale(replacement, c))
                     if cost(new) < cost(p if best is None else best):
                         best = new
+            for new in self._sum_hits(p):
+                if cost(new) < cost(p if best is None else best):
+                    best = new
             if best is None:
                 break
             p = best
         inner = self.algebra.cancelled(self._inside(p))
         return p if inner is p else self.fold(inner)
+
+    def _sum_hits(self, p: Poly) -> Iterator[Poly]:
+        """The polynomial with a name in place of several terms that are one multiple of its body."""
+        have = dict(terms(p))
+        for row in self.sums:
+            first, c = max(terms(row.body), key=lambda t: (len(t[0].free & frozenset(row.indices)), t[0].height, t[0].key))
+            as_row = _Row(row.indices, first, c, lambda i: P0)
+            for m in sorted(have, key=lambda m: m.key):
+                for binding in _bindings(as_row, dict(factors(m))):
+                    new = self._with_sum(p, have, row, m, binding)
+                    if new is not None:
+                        yield new
+
+    def _with_sum(self, p: Poly, have: dict[Mono, Fraction], row: _Sum, m: Mono, binding: Binding) -> Poly | None:
+        algebra = self.algebra
+        instance = algebra.substituted(row.body, binding)
+        if len(terms(instance)) != len(terms(row.body)):
+            return None
+        for n, k in sorted(terms(instance), key=lambda t: t[0].key):
+            need, given = dict(factors(n)), dict(factors(m))
+            if any(given.get(a, Fraction(0)) * e <= 0 or abs(given[a]) < abs(e) for a, e in need.items()):
+                continue
+            rest = algebra.product({a: given.get(a, Fraction(0)) - need.get(a, Fraction(0)) for a in {**given, **need}})
+            multiple = algebra.scale(algebra.mul(rest, instance), have[m] / k)
+            if len(terms(multiple)) == len(terms(instance)) and all(have.get(t) == q for t, q in terms(multiple)):
+                named = algebra.mul(rest, atom(At(row.name, tuple(binding.get(i, i) for i in row.indices))))
+                return algebra.add(algebra.sub(p, multiple), algebra.scale(named, have[m] / k))
+        return None
 
     def _inside(self, p: Poly) -> Poly:
         """Fold inside sums, functions and denominators."""
