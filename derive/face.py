@@ -231,7 +231,7 @@ def hessian(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None
 
 def _second(function: Callable[..., Any], first: Derivation, assume: Sequence[str]) -> Derivation:
     story = first.story
-    bodies = [replace(d, body=story.cleaned.get(d.name, d.body)) for d in story.definitions[:-1]]
+    bodies = [replace(d, body=story.cleaned.get(d.name, d.body)) for d in story.definitions]
     result = replace(story.result, role="user")
     backward = [replace(c, role="user") for c in story.cotangents]
     program = replace(first.program, definitions=tuple(_needed([*bodies, *backward, result])), shape=story.result.shape)

@@ -96,24 +96,39 @@ def _named_contractions(definitions: list[Definition], reserved: set[str]) -> li
     """(X w − y)² inside a larger expression: the base gets a name, so that it is differentiated and computed once."""
     taken = reserved | {d.name for d in definitions}
     out: list[Definition] = []
+    known: dict[Expr, At] = {}
     for definition in definitions:
         new: list[Definition] = []
-        known: dict[Expr, At] = {}
 
-        def visit(node: Expr, inside: bool, new: list[Definition] = new, known: dict[Expr, At] = known) -> Expr:
-            if inside and has_contraction(node) and not isinstance(node, At):
+        def visit(node: Expr, inside: bool, powered: bool, new: list[Definition] = new) -> Expr:
+            if (inside and has_contraction(node)) or (powered and _is_difference(node)):
                 return _name(node, new, known, taken, reserved)
-            nonlinear = isinstance(node, (Fn, Extremum)) or (isinstance(node, Pow) and not _is_sum(node.args[0])) or _is_square(node)
-            return rebuild(node, lambda kid: visit(kid, nonlinear)) if node.args else node
+            squared = _is_square(node) or (isinstance(node, Pow) and node.args[1] != -1)
+            nonlinear = squared or isinstance(node, (Fn, Extremum, Pow))
+            if isinstance(node, Pow) and _is_sum(node.args[0]):
+                nonlinear = squared = False
+            return rebuild(node, lambda kid: visit(kid, nonlinear, squared)) if node.args else node
 
-        body = visit(definition.body, False)
+        body = visit(definition.body, False, False)
         out += [*new, Definition(definition.name, definition.indices, body, definition.role, definition.shape, definition.place)]
     return out
 
 
 def _is_square(node: Expr) -> bool:
-    """A product in which two factors or more hold a contraction, such as (X w − y) (X w − y)."""
-    return isinstance(node, Mul) and sum(has_contraction(factor) for factor in node.args[0]) > 1
+    """A product in which two factors or more hold a contraction or are the same sum, such as (X w − y) (X w − y)."""
+    if not isinstance(node, Mul):
+        return False
+    sums = [factor for factor in node.args[0] if isinstance(factor, Add)]
+    return len(sums) > len(set(sums)) or sum(has_contraction(factor) for factor in node.args[0]) > 1
+
+
+def _is_difference(node: Expr) -> bool:
+    """(x − μ) or (x − μ)/σ under a power: multiplied out, it would lose its digits where the two are close."""
+    if isinstance(node, Mul):
+        return any(isinstance(factor, Add) and _is_difference(factor) for factor in node.args[0])
+    if not isinstance(node, Add) or shifted(node):
+        return False
+    return sum(bool(array_names(term)) for term in node.args[0]) > 1
 
 
 def _is_sum(node: Expr) -> bool:
@@ -134,12 +149,13 @@ def _name(node: Expr, new: list[Definition], known: dict[Expr, At], taken: set[s
     free.sort(key=lambda i: [k for k, part in enumerate(_in_order(node)) if part is i][:1])
     indices, _ = indices_for([i.size for i in free], reserved)
     body = substitute(node, dict(zip(free, indices)))
-    if body not in known:
+    form = Algebra().canonical(body)
+    if form not in known:
         name = next(n for n in (*"uvst", *(f"u{k}" for k in range(1, 1000))) if n not in taken)
         taken.add(name)
-        known[body] = At(name, indices)
+        known[form] = At(name, indices)
         new.append(Definition(name, indices, body, "user", tuple(i.size for i in indices), None, "a value that the source leaves unnamed"))
-    return At(known[body].name, tuple(free))
+    return At(known[form].name, tuple(free))
 
 
 def _in_order(node: Expr) -> list[Expr]:
@@ -152,7 +168,7 @@ def _in_order(node: Expr) -> list[Expr]:
 # ------------------------------------------------------------------------------------------- the shift by the maximum
 
 
-def _shifted(node: Expr) -> bool:
+def shifted(node: Expr) -> bool:
     return any(isinstance(part, (Extremum, Stop)) for part in walk(node))
 
 
@@ -161,10 +177,10 @@ def _drop_shifts(ready: Prepared) -> None:
     tainted: dict[str, tuple[tuple[Index, ...], Expr]] = {}
     for definition in ready.definitions:
         body = expand(definition.body, tainted)
-        if not _shifted(body):
+        if not shifted(body):
             continue
         cleaned = _cleaned(ready.algebra, body)
-        if _shifted(cleaned):
+        if shifted(cleaned):
             tainted[definition.name] = (definition.indices, body)
             continue
         ready.bodies[definition.name] = cleaned
@@ -174,13 +190,13 @@ def _drop_shifts(ready: Prepared) -> None:
 
 def _cleaned(algebra: Algebra, node: Expr) -> Expr:
     """The smallest parts in which the shift cancels are simplified; the rest stays as written."""
-    if not _shifted(node):
+    if not shifted(node):
         return node
     inner = rebuild(node, lambda kid: _cleaned(algebra, kid))
-    if not _shifted(inner):
+    if not shifted(inner):
         return inner
     simplified = present(algebra, algebra.canonical(inner))
-    return inner if _shifted(simplified) else simplified
+    return inner if shifted(simplified) else simplified
 
 
 def _note_signs(ready: Prepared) -> None:
@@ -207,7 +223,7 @@ def _merge(ready: Prepared, wrt: set[str]) -> None:
 
 def _merged(ready: Prepared, definition: Definition, name: str, moving: set[str]) -> bool:
     inner = ready.by_name(name)
-    if _contracts(ready.bodies[name]) or _shifted(ready.bodies[name]):
+    if _contracts(ready.bodies[name]) or shifted(ready.bodies[name]):
         return False
     body = ready.bodies[definition.name]
     through = expand(body, {name: (inner.indices, ready.bodies[name])})

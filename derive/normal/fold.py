@@ -111,6 +111,8 @@ class Folder:
         have = dict(terms(p))
         for row in self.sums:
             first, c = max(terms(row.body), key=lambda t: (len(t[0].free & frozenset(row.indices)), t[0].height, t[0].key))
+            if not factors(first):
+                continue
             as_row = _Row(row.indices, first, c, lambda i: P0)
             for m in sorted(have, key=lambda m: m.key):
                 for binding in _bindings(as_row, dict(factors(m))):

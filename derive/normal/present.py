@@ -137,7 +137,7 @@ def _letter(size: Expr) -> Index:
 
 def _product(algebra: Algebra, powers: dict[Expr, Fraction], c: Fraction, extra: list[Expr]) -> Expr:
     """A product in reading order: number, sizes, entries, functions, indicators, sums; then what is divided by."""
-    powers = _at_labels(algebra, powers)
+    powers = _joined_exponentials(algebra, _at_labels(algebra, powers))
     above = sorted(((a, e) for a, e in powers.items() if e > 0), key=lambda f: (_ORDER.get(type(f[0]), 4), _indices(f[0]), f[0].key))
     below = sorted(((a, e) for a, e in powers.items() if e < 0), key=lambda f: (_ORDER.get(type(f[0]), 4), f[0].key))
     sums = [f for f in above if isinstance(f[0], Sum)]
@@ -147,6 +147,17 @@ def _product(algebra: Algebra, powers: dict[Expr, Fraction], c: Fraction, extra:
         bottom.insert(0, num(c.denominator))
     out = mul(num(c.numerator), *top)
     return out if not bottom else mul(out, power(mul(*bottom), -1)) if out is not ONE else power(mul(*bottom), -1)
+
+
+def _joined_exponentials(algebra: Algebra, powers: dict[Expr, Fraction]) -> dict[Expr, Fraction]:
+    """e^a e^(−b) is shown as e^(a − b), which cannot overflow where the difference is small."""
+    found = {a: e for a, e in powers.items() if isinstance(a, Fn) and a.args[0] == "exp"}
+    if not found or (len(found) == 1 and set(found.values()) <= {Fraction(1), Fraction(-1)}):
+        return powers
+    total = algebra.add(*(algebra.scale(a.args[1][0], e) for a, e in found.items()))
+    above = any(c > 0 for _, c in terms(total))
+    joined = Fn("exp", (total if above else algebra.scale(total, -1),))
+    return {**{a: e for a, e in powers.items() if a not in found}, joined: Fraction(1 if above else -1)}
 
 
 def _at_labels(algebra: Algebra, powers: dict[Expr, Fraction]) -> dict[Expr, Fraction]:
