@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from derive.assume import use as use_declared
+from derive.calculus.naming import has_contraction
 from derive.calculus.outline import Outline, outline
-from derive.calculus.prepare import has_contraction, prepare, tied
+from derive.calculus.prepare import prepare, tied
 from derive.calculus.rewrite import Chain, contract, differentiated
 from derive.derivation import Argument, Assumption, Definition, Section
 from derive.index import ONE, ZERO, Add, At, Expr, Index, Partial, Sum, add, array_names, fresh, mul, size_names, substitute, walk

@@ -9,33 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from derive.calculus.naming import has_contraction, shifted, with_names
 from derive.calculus.rewrite import Chain, differentiated
 from derive.derivation import Definition, Section
 from derive.index import (
-    Add,
     At,
     Expr,
-    Extremum,
-    Fn,
     Index,
-    Mul,
     Num,
     Partial,
-    Pow,
     Size,
-    Stop,
     Sum,
     array_names,
     expand,
     rebuild,
-    substitute,
     walk,
 )
 from derive.normal import Algebra
 from derive.normal.fold import Folder
 from derive.normal.present import cost, present
 from derive.normal.ring import terms
-from derive.rules.value import indices_for
 
 __all__ = ["Prepared", "entry_for", "has_contraction", "prepare", "tied"]
 
@@ -76,7 +69,7 @@ class Prepared:
 
 def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable[str], inform: Callable[[Algebra], None]) -> Prepared:
     """Make a program ready to be differentiated with respect to some arrays; `inform` tells the normal form what is assumed."""
-    named = _named_contractions(list(definitions), reserved)
+    named = with_names(list(definitions), reserved)
     algebra = Algebra()
     inform(algebra)
     ready = Prepared(named, {d.name: d.body for d in named}, algebra)
@@ -89,87 +82,7 @@ def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable
     return ready
 
 
-# ------------------------------------------------------------------------------------------- contractions get names
-
-
-def _named_contractions(definitions: list[Definition], reserved: set[str]) -> list[Definition]:
-    """(X w − y)² inside a larger expression: the base gets a name, so that it is differentiated and computed once."""
-    taken = reserved | {d.name for d in definitions}
-    out: list[Definition] = []
-    known: dict[Expr, At] = {}
-    for definition in definitions:
-        new: list[Definition] = []
-
-        def visit(node: Expr, inside: bool, powered: bool, new: list[Definition] = new) -> Expr:
-            if (inside and has_contraction(node)) or (powered and _is_difference(node)):
-                return _name(node, new, known, taken, reserved)
-            squared = _is_square(node) or (isinstance(node, Pow) and node.args[1] != -1)
-            nonlinear = squared or isinstance(node, (Fn, Extremum, Pow))
-            if isinstance(node, Pow) and _is_sum(node.args[0]):
-                nonlinear = squared = False
-            return rebuild(node, lambda kid: visit(kid, nonlinear, squared)) if node.args else node
-
-        body = visit(definition.body, False, False)
-        out += [*new, Definition(definition.name, definition.indices, body, definition.role, definition.shape, definition.place)]
-    return out
-
-
-def _is_square(node: Expr) -> bool:
-    """A product in which two factors or more hold a contraction or are the same sum, such as (X w − y) (X w − y)."""
-    if not isinstance(node, Mul):
-        return False
-    sums = [factor for factor in node.args[0] if isinstance(factor, Add)]
-    return len(sums) > len(set(sums)) or sum(has_contraction(factor) for factor in node.args[0]) > 1
-
-
-def _is_difference(node: Expr) -> bool:
-    """(x − μ) or (x − μ)/σ under a power: multiplied out, it would lose its digits where the two are close."""
-    if isinstance(node, Mul):
-        return any(isinstance(factor, Add) and _is_difference(factor) for factor in node.args[0])
-    if not isinstance(node, Add) or shifted(node):
-        return False
-    return sum(bool(array_names(term)) for term in node.args[0]) > 1
-
-
-def _is_sum(node: Expr) -> bool:
-    return isinstance(node, Sum)
-
-
-def has_contraction(node: Expr) -> bool:
-    """Whether a matrix product occurs in it: a sum over a product of two arrays or more."""
-    if isinstance(node, Sum) and isinstance(node.body, Mul):
-        moving = [f for f in node.body.args[0] if f.free & frozenset(node.bound) and isinstance(f, At)]
-        if len(moving) >= 2:
-            return True
-    return isinstance(node, (Add, Mul)) and any(has_contraction(kid) for kid in node.args[0])
-
-
-def _name(node: Expr, new: list[Definition], known: dict[Expr, At], taken: set[str], reserved: set[str]) -> At:
-    free = sorted(node.free, key=lambda i: (i.args[2] == 0, i.key))
-    free.sort(key=lambda i: [k for k, part in enumerate(_in_order(node)) if part is i][:1])
-    indices, _ = indices_for([i.size for i in free], reserved)
-    body = substitute(node, dict(zip(free, indices)))
-    form = Algebra().canonical(body)
-    if form not in known:
-        name = next(n for n in (*"uvst", *(f"u{k}" for k in range(1, 1000))) if n not in taken)
-        taken.add(name)
-        known[form] = At(name, indices)
-        new.append(Definition(name, indices, body, "user", tuple(i.size for i in indices), None, "a value that the source leaves unnamed"))
-    return At(known[form].name, tuple(free))
-
-
-def _in_order(node: Expr) -> list[Expr]:
-    out: list[Expr] = [node]
-    for kid in node.kids:
-        out += _in_order(kid)
-    return out
-
-
 # ------------------------------------------------------------------------------------------- the shift by the maximum
-
-
-def shifted(node: Expr) -> bool:
-    return any(isinstance(part, (Extremum, Stop)) for part in walk(node))
 
 
 def _drop_shifts(ready: Prepared) -> None:
