@@ -14,7 +14,7 @@ import numpy as np
 from derive.derivation import Argument
 from derive.index import Add, At, Expr, Iverson, Num, add, neg, num, size_names, sub, walk
 
-__all__ = ["Point", "entry_and_shift", "label_and_size", "label_bounds", "points", "sizes_of"]
+__all__ = ["Point", "enlarged", "entry_and_shift", "label_and_size", "label_bounds", "points", "sizes_of"]
 
 _UNEQUAL = (3, 2, 4, 5, 6, 7, 8, 9)
 _OTHER = (2, 5, 3, 4, 7, 6, 9, 8)
@@ -132,3 +132,9 @@ def entry_and_shift(label: Expr) -> tuple[str, int] | None:
     if len(entries) != 1 or len(entries) + len(numbers) != len(parts):
         return None
     return entries[0].name, sum(int(part.value) for part in numbers)
+
+
+def enlarged(point: Point) -> Point:
+    """The same point with its float arrays thirty times as large."""
+    arrays = {name: value * 30.0 if np.asarray(value).dtype.kind == "f" else value for name, value in point.arrays.items()}
+    return Point(point.sizes, arrays, "enlarged")

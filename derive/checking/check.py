@@ -16,7 +16,7 @@ import numpy as np
 from derive.assume import declared, use
 from derive.calculus.differentiate import differentiate
 from derive.checking.arguments import matched, name_of
-from derive.checking.difference import Differences, reasoning
+from derive.checking.difference import Differences, apart_in_digits, reasoning
 from derive.checking.lift import CannotLift, LiftedArray, lift
 from derive.checking.numbers import Numbers, Trial, apart
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report
@@ -25,7 +25,7 @@ from derive.errors import BadInput, DeriveError, NotYet
 from derive.face import Derivation, Wrt, gradient
 from derive.index import At, Expr, Iverson, Poly, substitute, walk
 from derive.normal import P0, Algebra
-from derive.points import Point, sizes_of
+from derive.points import Point, enlarged, sizes_of
 from derive.trace import Program
 from derive.trace.shapes import Shapes, place_of
 
@@ -150,9 +150,10 @@ class _Check:
         shape = np.shape(claimed)
         if shape != true.shape:
             self.warnings[f"the gradient has shape {shape} where the argument has {true.shape}"] = None
-            if np.size(claimed) not in (1, true.size) or (np.size(claimed) == 1 != true.size and np.ndim(claimed)):
+            if np.size(claimed) not in (1, true.size):
                 return Example(trial.point.sizes, arrays, float("nan"), float(true.ravel()[0]) if true.size else 0.0, ())
-            claimed = np.broadcast_to(np.asarray(claimed, dtype=float).reshape(shape if np.size(claimed) == 1 else true.shape), true.shape)
+            flat = np.asarray(claimed, dtype=float).ravel()
+            claimed = flat.reshape(true.shape) if flat.size == true.size else np.full(true.shape, flat[0])
         differ, place = apart(claimed, true)
         if not differ:
             return None
@@ -197,10 +198,14 @@ class _Check:
             return replace(base, verdict=PROVED, loss=loss)
         if ties and (wrong is None or self._only_ties(wrong)):
             return replace(base, verdict=OFF_KINK, loss=loss, counterexample=None, diagnosis=self._tie_words(wrong))
-        if wrong is None or equal:
-            return replace(base, verdict=NUMERIC if wrong is None else UNDECIDED, loss=loss,
-                           diagnosis=("the formulas were not seen to be equal, although the numbers agree",) if wrong is None else
-                           ("the formulas are equal but the numbers are not: rounding, overflow, or a fault of derive",))
+        if equal:
+            return replace(base, verdict=UNDECIDED, loss=loss,
+                           diagnosis=("the formulas are equal but the numbers are not: rounding, overflow, or a fault of derive",))
+        if wrong is None:
+            wrong = apart_in_digits(self.story, claimed, self.names, [*self.numbers.points(3), *map(enlarged, self.numbers.points(2))])
+            if wrong is None:
+                return replace(base, verdict=NUMERIC, loss=loss, diagnosis=("the formulas were not seen to be equal, although the numbers agree",))
+            base = replace(base, counterexample=wrong)
         difference, words = Differences(self.story).explain(claimed)
         if formulas.loss is not None and self._right_for_own(formulas, claimed):
             own_words = "it is the derivative of the loss that the function itself returns; against the reference's gradient:"

@@ -8,12 +8,13 @@ Legend: t is a part of the true gradient, κ what the difference contains of it,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
+from derive.checking.report import Example
 from derive.derivation import Definition, Story
 from derive.evaluate import Evaluator
 from derive.index import Add, At, Expr, Mono, Poly, Size, add, expand, mul
@@ -25,7 +26,7 @@ from derive.points import Point
 from derive.render import Notation, expression
 from derive.render.telling import story_notation
 
-__all__ = ["Differences", "Part", "reasoning"]
+__all__ = ["Differences", "Part", "apart_in_digits", "reasoning"]
 
 
 _SHORT = 16
@@ -82,7 +83,9 @@ class Differences:
             claimed: the handwritten gradient at the result's indices.
         """
         true = self.algebra.add(P0, *(part.form for part in self.parts))
-        gap = self.folder.fold(self.algebra.sub(self._form(claimed), true))
+        apart = self._expanding()
+        written_out = apart.sub(apart.canonical(claimed), apart.canonical(self._written(self.story.result.body)))
+        gap = min((self.folder.fold(self.algebra.sub(self._form(claimed), true)), self.folder.fold(written_out)), key=cost)
         shares, rest = self._shared(gap, self.parts)
         if rest is not P0:
             terms_alone = [self._part(present(self.algebra, poly({m: c}))) for m, c in sorted(terms(true), key=lambda t: t[0].key)]
@@ -91,13 +94,17 @@ class Differences:
                 return self._formula(gap, terms_alone, finer, left), self._sentences(terms_alone, finer, left)
         return self._formula(gap, self.parts, shares, rest), self._sentences(self.parts, shares, rest)
 
-    def of_losses(self, own: Expr) -> str:
-        """Another loss minus the reference's, as a formula in the source's own names; '' where it is long."""
+    def _expanding(self) -> Algebra:
+        """A normal form that writes the names out, so that what is equal cancels."""
         bodies = {d.name: (d.indices, self.story.cleaned.get(d.name, d.body)) for d in self.story.definitions}
 
         def lookup(entry: At) -> Expr | None:
             return expand(entry, {entry.name: bodies[entry.name]}) if entry.name in bodies else None
-        apart = Algebra(lookup=lookup)
+        return Algebra(lookup=lookup)
+
+    def of_losses(self, own: Expr) -> str:
+        """Another loss minus the reference's, as a formula in the source's own names; '' where it is long."""
+        apart = self._expanding()
         gap = self.folder.fold(apart.sub(apart.canonical(own), apart.canonical(self.story.definitions[-1].body)))
         shown = present(self.algebra, gap)
         return self.show(shown) if cost(shown) <= _SHORT else ""
@@ -183,6 +190,21 @@ class Differences:
         if len(terms(inverse)) == 1 and _is_fraction(inverse):
             return f"{what} lacks the factor {self.show(present(self.algebra, inverse))}"
         return f"{what} has the factor {self.show(present(self.algebra, total))}, which does not belong there"
+
+
+def apart_in_digits(story: Story, claimed: Expr, names: Mapping[str, str], tried: Iterable[Point]) -> Example | None:
+    """Two formulas that differ by less than rounding, or only at numbers of unusual size, are told apart in 50 digits."""
+    for point in tried:
+        evaluator = Evaluator(point.sizes, point.arrays, reasoning(story))
+        try:
+            pair = [evaluator.array(body, story.result.indices) for body in (claimed, story.result.body)]
+        except (IndexError, ZeroDivisionError):
+            continue
+        for place in np.ndindex(pair[0].shape):
+            if abs(pair[0][place] - pair[1][place]) > 1e-30 * (1 + abs(pair[1][place])):
+                arrays = {names[name]: value for name, value in point.arrays.items() if name in names}
+                return Example(point.sizes, arrays, float(pair[0][place]), float(pair[1][place]), place)
+    return None
 
 
 def _summands(node: Expr) -> tuple[Expr, ...]:
