@@ -217,7 +217,7 @@ def _divided(m: Mono, by: Mono) -> Mono | None:
     for a, e in factors(by):
         powers[a] = powers.get(a, Fraction(0)) - e
     left = {a: e for a, e in powers.items() if e}
-    return monomial(left) if all(isinstance(a, Size) or (isinstance(a, At) and not a.indices) for a in left) else None
+    return monomial(left) if all(isinstance(a, Size) or (isinstance(a, At) and not a.indices and e > 0) for a, e in left.items()) else None
 
 
 def _number(p: Poly) -> Fraction | None:
