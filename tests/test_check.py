@@ -92,7 +92,7 @@ WRONG = {
     "sign of everything": (lambda W, X, y, lam: -vectorised(W, X, y, lam), ["the sign of the whole gradient is wrong"]),
     "p in place of p − y": (lambda W, X, y, lam: X.T @ probabilities(W, X) / X.shape[0] + lam * W, ["lacks −(1/m) Σ_i X_ia · 1{c = y_i}"]),
     "two taken off": (lambda W, X, y, lam: data_gradient(W, X, y, hot=2.0) / X.shape[0] + lam * W, ["1{c = y_i} is multiplied by 2"]),
-    "one part in 10⁹ too much": (lambda W, X, y, lam: vectorised(W, X, y, lam) + 1e-9 * W, ["1/1000000000"]),
+    "one part in 10⁹ too much": (lambda W, X, y, lam: vectorised(W, X, y, lam) + 1e-9 * W, ["what does not belong there"]),
     "the other axis": (lambda W, X, y, lam: data_gradient(W, X, y, axis=0) / X.shape[0] + lam * W, ["lacks"]),
     "divided by the classes": (lambda W, X, y, lam: data_gradient(W, X, y) / W.shape[1] + lam * W, []),
     "a loop without the mean": (naive_without_the_mean, ["lacks the factor 1/m"]),

@@ -106,6 +106,39 @@ def _gather(e: Equation) -> Value:
     return Value(e.shape, at, x.kind)
 
 
+def _dynamic_slice(e: Equation) -> Value:
+    """x[0], x[−1] and x[y] for a scalar label y: a part that starts where scalars say."""
+    x, starts = e.inputs[0], e.inputs[1:]
+    sizes = [size(n) for n in e.params["slice_sizes"]]
+
+    def at(*i: Expr) -> Expr:
+        picked = []
+        for axis, (n, length) in enumerate(zip(x.shape, sizes)):
+            start = ZERO if length is n else starts[axis].at()
+            if length is not n and start is not add(num(-1), n):
+                _assume_in_range(e, start, n)
+            picked.append(ZERO if is_one(n) else start if is_one(length) else shifted(i[axis], start))
+        return x.at(*picked)
+    return Value(e.shape, at, x.kind)
+
+
+def _pad(e: Equation) -> Value:
+    """The array with entries of one value around it."""
+    x, filler = e.inputs
+    config = [(int(low), int(high), int(between)) for low, high, between in e.params["padding_config"]]
+    if any(low < 0 or high < 0 or between for low, high, between in config):
+        raise NotYet("Padding that cuts off or goes between entries has no row.", hint="Pad with counts that are not negative.")
+
+    def at(*i: Expr) -> Expr:
+        inside = ONE
+        for j, n, (low, high, _) in zip(i, x.shape, config):
+            inside = mul(inside, *([Iverson(">=", sub(j, num(low)))] if low else []),
+                         *([Iverson(">", sub(add(n, num(low)), j))] if high else []))
+        entry = x.at(*(ZERO if is_one(n) else shifted(j, num(low), minus=True) for j, n, (low, _, _) in zip(i, x.shape, config)))
+        return entry if inside is ONE else Where(inside, entry, filler.at())
+    return Value(e.shape, at, x.kind)
+
+
 def _label(labels: Value, batch: Sequence[Expr], position: int) -> Expr:
     return labels.at(*(ZERO if is_one(n) else j for n, j in zip(labels.shape, batch)), num(position))
 
@@ -172,6 +205,8 @@ def _stored(old: Expr, hit: Expr, new: Expr) -> Expr:
 
 declare("concatenate", "side by side", _concatenate, lambda x: jnp.concatenate([x, 2 * x], axis=1), x="m d")
 declare("slice", "a part, from a fixed start", _slice, lambda x: lax.slice_in_dim(x, 1, 3) * x[:2], x="5 d")
+declare("dynamic_slice", "a part, from where scalars say", _dynamic_slice, lambda x, y: x[0] * x[-1] + x[y] ** 2, x="k", y="int")
+declare("pad", "one value around the entries", _pad, lambda x: jnp.pad(x, ((1, 2), (0, 0))), x="m d")
 declare("gather", "entries picked by labels", _gather, lambda x, y: x[jnp.arange(x.shape[0]), y], x="m k", y="int m")
 declare("scatter", "entries replaced at labels", _scatter(_stored, adds=False),
         lambda x, y: x.at[jnp.arange(x.shape[0]), y].set(0.0), x="m k", y="int m")
