@@ -11,6 +11,7 @@ from derive.index.build import ONE, ZERO, add, delta, div, fresh, mul, neg, num,
 from derive.index.nodes import (
     Add,
     At,
+    Binder,
     Const,
     Delta,
     Digit,
@@ -32,6 +33,6 @@ from derive.index.nodes import (
 )
 from derive.index.scope import array_names, expand, rebuild, size_names, substitute, walk
 
-__all__ = ["Add", "At", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "ONE", "Partial",
+__all__ = ["Add", "At", "Binder", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "ONE", "Partial",
            "Poly", "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "div", "expand", "fresh", "mul", "neg",
            "num", "power", "product", "rebuild", "size_names", "sub", "substitute", "walk"]

@@ -14,90 +14,28 @@ from typing import Any
 import jax
 import numpy as np
 
-from derive import render
 from derive.assume import declared, use
 from derive.calculus.rewrite import Chain
 from derive.derivation import Assumption, Definition, Section, Story, label_in_range
 from derive.domains import label_uses, premises
-from derive.errors import NotYet, Undecided
+from derive.errors import NotYet
 from derive.evaluate import Evaluator
 from derive.index import At, Expr, Iverson, Poly, num, substitute, walk
 from derive.normal import P0, Algebra
 from derive.normal.present import present
 from derive.normal.sums import under
 from derive.points import label_and_size
+from derive.proving.answer import Proof
 from derive.proving.matching import matched
 from derive.proving.trial import Counterexample, Label, Trial
 from derive.rules.value import indices_for
 from derive.trace import Program, read
+from derive.trace.read import reachable
 from derive.trace.shapes import Shapes, call
 
 __all__ = ["Comparison", "Counterexample", "Proof", "compare", "prove", "same_derivative"]
 
 _LABELS = label_in_range(num(0), num(1)).text
-_SCOPE = "theorems over the real numbers, for all sizes ≥ 1"
-
-
-@dataclass(frozen=True, repr=False)
-class Proof:
-    """The answer of `prove`: truth value True only when proved, False when refuted; undecided raises.
-
-    Attributes:
-        verdict: 'proved', 'proved off the kink', 'refuted' or 'undecided'.
-        reason: one sentence.
-        assumptions: what the answer rests on.
-        counterexample: where the two differ, or None.
-        sections: the steps of the proof: what each side is, and the normal form.
-        tried: at how many points both functions were run.
-    """
-
-    verdict: str
-    reason: str
-    assumptions: tuple[Assumption, ...] = ()
-    counterexample: Counterexample | None = None
-    sections: tuple[Section, ...] = ()
-    tried: int = 0
-    names: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        if self.verdict != "proved" and self.counterexample is None:
-            raise Undecided(self.reason, hint="Neither proved nor refuted; see .reason and .assumptions.")
-        return self.verdict == "proved"
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __repr__(self) -> str:
-        return f"<Proof: {self.verdict}. {self.reason}>"
-
-    def text(self) -> str:
-        """The verdict, what it rests on, the two sides with their normal forms, and a counterexample whose numbers can be pasted."""
-        ends = [part for s in self.sections for part in (s.left, s.start, *(step.after for step in s.steps)) if part is not None]
-        notation = render.Notation.of(*ends, *(a.condition for a in self.assumptions if a.condition is not None))
-
-        def shown(node: Expr) -> str:
-            return render.expression(node, "text", notation=notation)
-        lines = [" = ".join(self.names) + f": {self.verdict}" if self.names else self.verdict, self.reason]
-        lines += [f"  rests on: {_SCOPE}"]
-        lines += ["  rests on: " + (a.text if a.condition is None else f"{a.text}: {shown(a.condition)}") for a in self.assumptions]
-        for section in self.sections:
-            lines += ["", section.title]
-            if section.left is not None and section.start is not None:
-                lines.append(f"  {shown(section.left)} = {shown(section.start)}")
-            lines += [f"  = {shown(step.after)}    ({step.rule})" for step in section.steps]
-        if self.tried:
-            lines += ["", f"Both functions were run at {self.tried} point{'s' if self.tried != 1 else ''}."]
-        return "\n".join(lines + ([] if self.counterexample is None else self._numbers(self.counterexample)))
-
-    @staticmethod
-    def _numbers(c: Counterexample) -> list[str]:
-        lines = ["", f"They differ at the sizes {c.told_sizes}:"]
-        for name, value in c.arrays.items():
-            head = f"  {name} = np.array("
-            numbers = np.array2string(np.asarray(value), separator=", ", prefix=head, threshold=10**6, floatmode="unique")
-            lines.append(f"{head}{numbers})")
-        entry = f" at the entry {c.place}" if c.place else ""
-        return [*lines, f"  values{entry}: {c.values[0][c.place]!s} and {c.values[1][c.place]!s}, confirmed with 50 digits"]
 
 
 @dataclass(frozen=True)
@@ -217,7 +155,8 @@ def compare(c: Comparison) -> Proof:
     shown = [*c.declared, *(Assumption(_LABELS, _shape_of(_above(one))) for _, one in labels), *(a for _, a in claims),
              *(Assumption(text) for text in (*c.left.conventions, *c.right.conventions))]
     once = {(a.text, a.condition and _shape_of(a.condition)): a for a in shown}
-    out = Proof("undecided", "", tuple(once.values()), None, sections, names=names)
+    used = tuple(reachable(list(side.program.definitions))[:-1] for side in sides)
+    out = Proof("undecided", "", tuple(once.values()), None, sections, names=names, definitions=used)
     found = trial.search(thorough=not equal)
     return _verdict(replace(out, counterexample=found, tried=trial.tried), trial, equal, off_kink, obstacle)
 

@@ -17,13 +17,13 @@ from derive.errors import DeriveError
 from derive.evaluate import Evaluator
 from derive.index import At, Delta, Expr, Iverson, Num, Sum, mul, num, sub, walk
 from derive.normal.sums import under
-from derive.points import Point, entry_and_shift, points
+from derive.points import Point, enlarged, entry_and_shift, points
 from derive.trace import Program
 
 __all__ = ["Counterexample", "Label", "Trial"]
 
-_TOLERANCE, _MISREAD = 1e-8, 1e-5
-_ENOUGH, _THOROUGH = 5, 16
+_FINE, _TOLERANCE, _MISREAD = 3e-14, 1e-8, 1e-5
+_ENOUGH, _THOROUGH = 5, 18
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Trial:
     def search(self, *, thorough: bool) -> Counterexample | None:
         """A point at which the values differ, confirmed in high precision; None where none was found."""
         first = None
-        for number, point in enumerate(self._points()):
+        for number, point in enumerate(self._of_all_sizes()):
             if number >= (_THOROUGH if thorough else _ENOUGH) or (number >= 3 and not thorough and self.premises_met):
                 break
             found = self._at(point)
@@ -107,6 +107,14 @@ class Trial:
         return first
 
     # ------------------------------------------------------------------------------------------- points
+
+    def _of_all_sizes(self) -> Iterator[Point]:
+        """The points, and two of them again with large numbers."""
+        kept = []
+        for point in self._points():
+            kept.append(point)
+            yield point
+        yield from map(enlarged, kept[:2])
 
     def _points(self) -> Iterator[Point]:
         """Points that satisfy what was declared, with labels in range."""
@@ -172,7 +180,8 @@ class Trial:
             if found is None and gap.max() > _MISREAD and self.misread is None:
                 self.misread = point
             return found
-        return None
+        place = tuple(int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape)) if gap.size and gap.max() > _FINE else None
+        return None if place is None else self._confirmed(point, (left, right), place, fine=True)
 
     def _undefined(self, point: Point) -> Point | None:
         """The point, if one side is undefined there over the reals and not only in floating point."""
@@ -180,13 +189,17 @@ class Trial:
         bad = [value is None or any(mpmath.isnan(v) or mpmath.isinf(v) for v in value.ravel()) for value in exact]
         return point if bad[0] != bad[1] else None
 
-    def _confirmed(self, point: Point, values: tuple[np.ndarray, np.ndarray], place: tuple[int, ...]) -> Counterexample | None:
+    def _confirmed(self, point: Point, values: tuple[np.ndarray, np.ndarray], place: tuple[int, ...], *,
+                   fine: bool = False) -> Counterexample | None:
+        """The point as a counterexample, if 50 digits say so too; a fine difference must be the same in both."""
         exact = [_exact(program, point) for program in self.programs]
         if exact[0] is None or exact[1] is None:
             return None
         kept = tuple(k for k, n in zip(place, values[0].shape) if n != 1) if exact[0].ndim != len(place) else place
         difference = exact[0][kept] - exact[1][kept]
-        if mpmath.isnan(difference) or abs(difference) <= _TOLERANCE * (1 + abs(exact[0][kept])):
+        if mpmath.isnan(difference) or abs(difference) <= (_FINE if fine else _TOLERANCE) * (1 + abs(exact[0][kept])):
+            return None
+        if fine and abs(values[0][place] - values[1][place] - difference) > abs(difference) / 20:
             return None
         return Counterexample(point.sizes, point.arrays, values, place, float(difference))
 
