@@ -135,6 +135,6 @@ def entry_and_shift(label: Expr) -> tuple[str, int] | None:
 
 
 def enlarged(point: Point) -> Point:
-    """The same point with its float arrays thirty times as large."""
-    arrays = {name: value * 30.0 if np.asarray(value).dtype.kind == "f" else value for name, value in point.arrays.items()}
+    """The same point with its float arrays a hundred times as large."""
+    arrays = {name: value * 100.0 if np.asarray(value).dtype.kind == "f" else value for name, value in point.arrays.items()}
     return Point(point.sizes, arrays, "enlarged")

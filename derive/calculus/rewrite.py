@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from derive.derivation import Section, Step
 from derive.errors import NotYet
-from derive.index import ZERO, Add, Delta, Expr, Index, Mul, Partial, Sum, add, mul, rebuild, substitute
+from derive.index import ZERO, Add, Delta, Expr, Index, Mul, Partial, Sum, add, array_names, mul, rebuild, substitute
 from derive.normal import Algebra
 from derive.normal.present import cost
 from derive.normal.ring import depends
@@ -38,7 +38,7 @@ class Chain:
             self.steps[-1] = replace(self.steps[-1], after=after)
             self.current = after
             return self
-        return self.to(rule, after)
+        return self.to(rule if array_names(after) - array_names(self.current) else "collect and cancel", after)
 
     def differentiate(self) -> Chain:
         """Work out all derivatives, one theorem at a time, outermost first."""

@@ -47,7 +47,7 @@ _ROWS = (
     Identity("names written back", "Where the body of a definition appears, its name is written again, and like terms are collected.",
              r"p_j = \frac{e^{z_j}}{\sum_b e^{z_b}} \Rightarrow \frac{u\,e^{z_j}}{\sum_b e^{z_b}} = u\,p_j",
              (mul(div(_exp(_zj), Sum((_b,), _exp(_zb))), _a), mul(_softmax(_a), _a))),
-    Identity("algebra", "Terms are multiplied out, collected and cancelled.", r"u\,(v+w) = u\,v + u\,w",
+    Identity("collect and cancel", "Terms are multiplied out, collected and cancelled.", r"u\,(v+w) = u\,v + u\,w",
              (mul(_a, add(_zj, _zc)), add(mul(_a, _zj), mul(_a, _zc)))),
     Identity("names written out", "A name is replaced by what it stands for.",
              r"\mathrm{dz}_j = p_j - t_j \Rightarrow x\,\mathrm{dz}_j = x\,(p_j - t_j)", (_zj, _zj)),
