@@ -9,11 +9,16 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
+import acceptance
 import hypothesis.strategies as st
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 import sympy
 from hypothesis import HealthCheck, given, settings
 
+import derive
 from derive import render
 from derive.errors import NotYet
 from derive.index import (
@@ -43,10 +48,11 @@ from derive.index import (
     mul,
     num,
     power,
+    size_names,
     walk,
 )
 from derive.render.names import Notation
-from derive.sympy_border import MaxOver, MinOver, to_sympy
+from derive.sympy_border import Choice, Indicator, MaxOver, MinOver, to_sympy
 
 M, N = Size("m"), Size("N")
 SIZES = {"m": 3, "N": 2}
@@ -381,3 +387,121 @@ def test_every_kind_of_node_crosses() -> None:
     i = fresh(Index("i", M, 0))
     every = [Sum((i,), Where(Iverson("=", At("u", (i,))), ONE, Extremum("min", (B,), At("u", (B,)))))]
     assert all(to_sympy(part, Notation(["u"])) is not None for expr in every for part in walk(expr))
+
+
+# ------------------------------------------------------------------------------------------- masks
+
+X, Z = sympy.symbols("x z", real=True)
+
+
+@pytest.mark.parametrize(("masked", "value"), [
+    (Indicator(X > 0), 1), (Indicator(X < 0), 0), (Choice(X > 0, X + Z, Z), 5), (Choice(X < 0, X + Z, Z), 3),
+    (Indicator(sympy.Eq(X, 2)) ** 2 * Z, 3), (sympy.exp(Indicator(Choice(X > Z, X, Z) >= 3)), sympy.E),
+])
+def test_a_mask_is_decided_by_its_relation(masked: Any, value: Any) -> None:
+    assert masked.atoms(Indicator, Choice)
+    assert masked.subs({X: 2, Z: 3}) == value
+    assert masked.rewrite(sympy.Piecewise).subs({X: 2, Z: 3}) == value
+    assert not masked.rewrite(sympy.Piecewise).atoms(Indicator, Choice)
+    assert sympy.lambdify((X, Z), masked, "numpy")(2.0, 3.0) == pytest.approx(float(value))
+    assert masked.doit() == masked
+
+
+def test_a_mask_over_a_sum_has_a_value_in_decimals() -> None:
+    k = sympy.Symbol("k")
+    total = sympy.Sum(1 / k**2, (k, 1, 3))
+    assert Indicator(total > 1).evalf() == pytest.approx(1)
+    assert Choice(total > 2, X, total).evalf() == pytest.approx(49 / 36)
+
+
+def test_a_mask_is_differentiated_off_its_edge() -> None:
+    assert sympy.diff(Choice(X > 0, X**2, -X), X) == Choice(X > 0, 2 * X, -1)
+    assert sympy.diff(X * Indicator(X > 0), X) == Indicator(X > 0)
+
+
+def test_masks_print_in_latex() -> None:
+    assert sympy.latex(Indicator(X > 0) ** 2) == r"1\left\{x > 0\right\}^{2}"
+    assert sympy.latex(Choice(X > 0, X, Z)) == r"\begin{cases} x & \text{for}\: x > 0 \\ z & \text{otherwise} \end{cases}"
+
+
+# ------------------------------------------------------------------------------------------- derivatives
+
+
+def masked_scores(W, X, y):
+    return -jnp.sum(jnp.where(jax.nn.one_hot(y, W.shape[1]) > 0, jax.nn.log_softmax(X @ W), 0.0))
+
+
+def causal(W, X):
+    n = X.shape[0]
+    s = jnp.where(jnp.arange(n)[:, None] >= jnp.arange(n)[None], (X @ W) @ X.T, -50.0)
+    return jnp.sum(jax.nn.softmax(s, axis=-1) @ X)
+
+
+def gated(W, X, y):
+    z = X @ W
+    return jnp.sum(jnp.exp(jnp.sum(jnp.where(z > 0.1, z, 0.3 * z), axis=1)) ** 2 * jnp.sum(jax.nn.relu(z) * (y[:, None] > 0), axis=1))
+
+
+def smooth(W, X):
+    z = X @ W
+    return jnp.sum(jax.nn.sigmoid(z) * jax.nn.softplus(z) + jnp.logaddexp(z, 0.3))
+
+
+SHAPED = {"W": "d k", "X": "m d", "y": "int m"}
+MASKED = [(masked_scores, SHAPED), (causal, {"W": "d d", "X": "n d"}), (gated, SHAPED), (smooth, {"W": "d k", "X": "m d"})]
+
+
+def worked_out(d: derive.Derivation, sizes: dict[Any, Any], arrays: dict[str, Any], where: tuple[int, ...]) -> float:
+    """`d.expr` at one place, by SymPy alone: every sum done, every name looked up in `d.definitions`."""
+    places = {e.name: tuple(map(d._sympy, e.indices)) for e in (*d.story.definitions, *d.story.cotangents)}
+
+    def number(expr: Any) -> Any:
+        expr = expr.subs(sizes).replace(sympy.Function("stop_gradient"), lambda u: u).doit()
+        return expr.xreplace({part: look_up(part.base.label.name, part.indices) for part in expr.atoms(sympy.Indexed)}).evalf()
+
+    def look_up(name: str, at: tuple[Any, ...]) -> Any:
+        if name in arrays:
+            found = arrays[name][tuple(map(int, at))]
+            return sympy.Integer(int(found)) if arrays[name].dtype.kind == "i" else sympy.Float(float(found))
+        return number(d.definitions[name].subs(dict(zip(places[name], at)), simultaneous=True))
+
+    return float(number(d.expr.subs(dict(zip(d.indices, where)))))
+
+
+@pytest.mark.parametrize(("function", "shapes"), MASKED)
+def test_the_result_worked_out_by_sympy_is_the_derivative(function: Any, shapes: dict[str, str]) -> None:
+    d = derive.gradient(function, "W", shapes)
+    known, draw = {"d": 2, "k": 3, "m": 2, "n": 3}, np.random.default_rng(3)
+    with jax.enable_x64(True):
+        arrays = {name: np.array([2, 0]) if name == "y" else draw.normal(size=[known[size] for size in text.split()])
+                  for name, text in shapes.items()}
+        wanted = np.asarray(jax.grad(function)(*arrays.values()))
+    sizes = {sympy.Symbol(name, integer=True, positive=True): n for name, n in known.items()}
+    for where in [(0, 0), (1, wanted.shape[1] - 1)]:
+        assert worked_out(d, sizes, arrays, where) == pytest.approx(wanted[where], rel=1e-9)
+
+
+def free_names(d: derive.Derivation) -> set[str]:
+    return {part.name for part in d.expr.free_symbols if isinstance(part, sympy.Symbol) and part not in d.indices}
+
+
+def known_names(d: derive.Derivation) -> set[str]:
+    arguments = d.story.source.arguments
+    return {*d.definitions, *(a.name for a in arguments), *(name for a in arguments for size in a.shape for name in size_names(size)), "dout"}
+
+
+@pytest.mark.parametrize("one", acceptance.CASES, ids=lambda one: one.name)
+def test_no_bound_index_is_free_in_a_result(one: acceptance.Case) -> None:
+    for wrt in one.wrt:
+        d = (derive.vjp if one.vjp else derive.gradient)(one.function, wrt, one.shapes)
+        assert free_names(d) <= known_names(d)
+        assert not d.expr.has(sympy.nan, sympy.Piecewise)
+
+
+@pytest.mark.parametrize(("function", "shapes"), MASKED)
+def test_nor_is_it_with_masks(function: Any, shapes: dict[str, str]) -> None:
+    d = derive.gradient(function, "W", shapes)
+    shown = [d.expr, *d.definitions.values(), *(side for step in d.steps for side in (step.before, step.after))]
+    assert free_names(d) <= known_names(d)
+    assert not any(expr.has(sympy.nan, sympy.Piecewise) for expr in shown)
+    assert not any(type(part).__name__.startswith("_") for expr in shown for part in expr.atoms(sympy.Function))

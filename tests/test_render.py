@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
+import jax.numpy as jnp
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from derive import render
+import derive
+from derive import losses, render
 from derive.derivation import Argument, Assumption, Definition, Section, Source, Step, Story
 from derive.errors import BadInput
 from derive.index import (
@@ -309,3 +312,100 @@ def test_a_notebook_gets_markdown_and_text() -> None:
     assert bundle["text/markdown"] == render.markdown(softmax(), STATEMENTS, EXTRAS)
     assert bundle["text/plain"] == render.text(softmax(), STATEMENTS, EXTRAS)
     assert "$$\n\\frac{1}{m} X^\\top (P - Y) + \\lambda W\n$$" in bundle["text/markdown"]
+
+
+# ------------------------------------------------------------------------------------------- through the whole engine
+
+
+@pytest.mark.parametrize(("value", "shown", "tex"), [
+    (Fraction(8943, 200000), "0.044715 x", r"0.044715"), (Fraction(1, 100000), "10⁻⁵ · x", "10^{-5}"), (Fraction(-(10**9)), "−10⁹ · x", "-10^{9}"),
+    (Fraction(3, 20_000_000), "1.5 · 10⁻⁷ · x", r"1.5 \cdot 10^{-7}"), (Fraction(1, 10000), "(1/10000) x", r"\frac{1}{10000}"),
+    (Fraction(1, 1_000_003), "(1/1000003) x", r"\frac{1}{1000003}"), (Fraction(1, 262144), "(1/262144) x", r"\frac{1}{262144}"),
+    (Fraction(12345678901, 100000), "123456.78901 x", "123456.78901"),
+])
+def test_long_numbers_are_decimals_where_they_end(value: Fraction, shown: str, tex: str) -> None:
+    assert render.expression(mul(num(value), at("x"))) == shown
+    assert render.expression(num(value), "latex") == tex
+    assert render.expression(mul(num(value.numerator), num(Fraction(1, value.denominator)), at("x"))) == shown
+
+
+def test_a_power_of_ten_keeps_its_place() -> None:
+    small = num(Fraction(1, 100000))
+    assert render.expression(add(at("x"), small)) == "x + 10⁻⁵"
+    assert render.expression(power(mul(small, at("x")), 2)) == "(10⁻⁵ · x)²"
+    assert render.expression(mul(small, power(at("x"), -1)), "ascii") == "10^-5 / x"
+    assert render.expression(power(at("x"), 12), "ascii") == "x^12"
+
+
+def gelu(x):
+    return jnp.sum(0.5 * x * (1 + jnp.tanh(0.7978845608 * (x + 0.044715 * x**3))))
+
+
+def test_literals_look_as_they_were_written() -> None:
+    shown = derive.gradient(gelu, "x", {"x": "n"}).part("Definitions").text()
+    assert "0.7978845608 (x_i + 0.044715 x_i³)" in shown
+    whole = derive.gradient(gelu, "x", {"x": "n"}).text().partition("Conventions")[0]
+    assert not re.search(r"(?<![\d.])\d{7,} · ", whole)
+
+
+def test_the_legend_of_the_matrix_form_is_a_paragraph() -> None:
+    d = derive.gradient(losses.loss, "W", losses.SHAPES)
+    legend = d.matrix().legend
+    assert legend
+    page, web, paper = d.markdown(), d.html(standalone=False), d.latex()
+    assert f"letters\n\n{legend}\n" in page
+    assert f"<p>{legend}</p>" in web
+    assert not any(legend in block for block in re.findall(r"```.*?```", page, re.DOTALL))
+    assert not any("one-hot" in block for block in re.findall(r"begin.verbatim.*?end.verbatim", paper, re.DOTALL)[1:])
+    assert "one-hot matrix" in re.sub(r"\s+", " ", d.text())
+
+
+def test_no_step_looks_as_the_one_before_it() -> None:
+    x = at("x")
+    hidden, last = Step("algebra", x, x, "T"), Step("fold", x, power(x, 2), "T", "note")
+    for steps, tags in (((hidden, last), "[algebra, fold] note"), ((last, Step("algebra", power(x, 2), power(x, 2), "T")), "[fold, algebra] note")):
+        shown = render.text(replace(softmax(), sections=(Section("T", "", at("y"), x, steps),)))
+        assert f"  y = x\n    = x²   {tags}\n" in shown
+
+
+@pytest.mark.parametrize("wrt", ["W", "X"])
+def test_a_rule_stands_behind_its_formula_where_a_term_can_move_down(wrt: str) -> None:
+    shown = derive.gradient(losses.loss, wrt, losses.SHAPES).text()
+    assert not re.search(r"^ {8}\[", shown, re.MULTILINE)
+    assert max(map(len, shown.partition("As NumPy")[0].splitlines())) <= 100
+
+
+def test_the_rules_of_names_are_stated_in_symbols() -> None:
+    shown = derive.gradient(losses.loss, "W", losses.SHAPES).text()
+    for line in ("dz_j = p_j − t_j ⇒ x dz_j = x (p_j − t_j)", "∂ (u / v) = ((∂u) v − u ∂v) / v²",
+                 "p_j = e^{z_j} / (Σ_b e^{z_b}) ⇒ (u e^{z_j}) / (Σ_b e^{z_b}) = u p_j"):
+        assert f"      {line}" in shown.splitlines(), line
+
+
+# ------------------------------------------------------------------------------------------- proofs
+
+
+def test_a_proof_says_what_its_names_are() -> None:
+    lines = str(derive.prove(losses.row_sums, losses.ones, {"z": "m k"})).splitlines()
+    start = lines.index("The value of row_sums")
+    assert lines[start + 1 : start + 3] == ["  e_ic = exp(z_ic − max_j z_ij)", "  row_sums[i] = Σ_c e_ic / Σ_j e_ij"]
+
+
+def test_a_proof_defines_what_each_side_needs() -> None:
+    text = str(derive.prove(losses.loss, losses.with_log_softmax, losses.SHAPES))
+    first, _, second = text.partition("The value of with_log_softmax")
+    assert all(f"\n  {name} = " in first for name in ("z_ic", "f_ic", "p_ic", "loss"))
+    assert "\n  scores_ic = " in second
+    assert "\n  p_ic = " not in second
+
+
+def test_two_functions_of_one_name_are_told_apart() -> None:
+    def twice(x):
+        return x + x
+    first = twice
+
+    def twice(x):
+        return 2 * x
+    text = str(derive.prove(first, twice, {"x": "n"}))
+    assert text.startswith("the first twice = the second twice: proved")
+    assert "The value of twice, the second" in text

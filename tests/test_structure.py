@@ -28,7 +28,7 @@ LAYERS = (
     {"trace"},
     {"assume", "domains"},
     {"calculus"},
-    {"render", "emit", "sympy_border", "data", "losses"},
+    {"render", "emit", "sympy_border", "sympy_masks", "data", "losses"},
     {"face", "train", "pictures"},
     {"proving"},
     {"checking"},
