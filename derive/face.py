@@ -19,6 +19,7 @@ from derive.render.telling import document, story_notation
 from derive.rules.functions import FUNCTIONS
 from derive.rules.identities import IDENTITIES
 from derive.rules.theorems import THEOREMS
+from derive.sympy_border import FUNCTIONS as EXPLICIT
 from derive.sympy_border import to_sympy
 from derive.trace import Program, read
 from derive.trace.read import reachable
@@ -30,7 +31,8 @@ __all__ = ["STATEMENTS", "Derivation", "SympyStep", "gradient", "hessian", "jaco
 STATEMENTS: dict[str, tuple[str, str]] = {
     **{row.name: (row.words, row.statement) for row in THEOREMS.values()}, **{row.name: (row.words, row.statement) for row in IDENTITIES.values()}}
 
-_SYMPY = {name: row.sympy for name, row in FUNCTIONS.items()}
+# The rows' classes exist to be differentiated; what is handed out is explicit wherever the border has a spelling.
+_SYMPY = {name: row.sympy for name, row in FUNCTIONS.items()} | dict(EXPLICIT)
 Wrt = str | int | Sequence[str | int] | None
 
 
@@ -102,7 +104,7 @@ class Derivation:
         if form is not None:
             out += [("In matrix form", "text", form.text), ("In matrix form", "latex", form.latex)]
             if form.legend:
-                out.append(("In matrix form, the letters", "text", form.legend))
+                out.append(("In matrix form, the letters", "prose", form.legend))
         try:
             out.append(("As NumPy code", "python", self.numpy()))
         except NotYet as error:

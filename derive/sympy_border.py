@@ -35,8 +35,9 @@ from derive.index import (
     Where,
 )
 from derive.render.names import Notation
+from derive.sympy_masks import Choice, Indicator
 
-__all__ = ["FUNCTIONS", "ExtremumOver", "Indicator", "MaxOver", "MinOver", "to_sympy"]
+__all__ = ["FUNCTIONS", "Choice", "ExtremumOver", "Indicator", "MaxOver", "MinOver", "to_sympy"]
 
 
 class ExtremumOver(ExprWithLimits):
@@ -80,24 +81,6 @@ class MinOver(ExtremumOver):
     _choose = sympy.Min
 
 
-class Indicator(sympy.Function):
-    """1 where a relation holds, else 0; for relations that contain a Piecewise, on which SymPy's own Piecewise recurses for ever."""
-
-    nargs = 1
-    is_real = True
-
-    @classmethod
-    def eval(cls, relation: Any) -> Any:
-        """A number as soon as the relation is decided."""
-        return {sympy.true: sympy.S.One, sympy.false: sympy.S.Zero}.get(relation)
-
-
-def _choice(test: Any, yes: Any, no: Any) -> Any:
-    if test.has(sympy.Piecewise):
-        return no + Indicator(test) * (yes - no)
-    return sympy.Piecewise((yes, test), (no, True))
-
-
 def _logistic(u: Any) -> Any:
     return 1 / (1 + sympy.exp(-u))
 
@@ -115,6 +98,8 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "rsqrt": lambda u: 1 / sympy.sqrt(u),
     "square": lambda u: u**2,
     "pow": lambda u, v: sympy.Pow(u, v),
+    "heaviside": lambda u: sympy.Heaviside(u, sympy.Rational(1, 2)),
+    "polygamma": sympy.polygamma,
 }
 """The SymPy meaning of each scalar function; `to_sympy` takes another table where one is given."""
 
@@ -129,9 +114,8 @@ def to_sympy(expr: Expr, notation: Notation | None = None, functions: Mapping[st
     """The expression in SymPy.
 
     An index is a nonnegative integer Symbol, an entry an Indexed of a real IndexedBase (a real Symbol for a scalar), a size a positive
-    integer Symbol, δ a KroneckerDelta, a sum an unevaluated Sum from 0 to n − 1, an indicator a Piecewise (an `Indicator` where it
-    contains another one), `Stop` the undefined function
-    stop_gradient, `Partial` an undefined function of what is differentiated and the entry.
+    integer Symbol, δ a KroneckerDelta, a sum an unevaluated Sum from 0 to n − 1, an indicator an `Indicator`, a choice by a mask a
+    `Choice`, `Stop` the undefined function stop_gradient, `Partial` an undefined function of what is differentiated and the entry.
 
     Args:
         expr: the expression.
@@ -198,11 +182,11 @@ class _Crossing:
         return sympy.KroneckerDelta(*map(self.cross, expr.args))
 
     def indicator(self, expr: Expr) -> Any:
-        return _choice(self._condition(expr), sympy.S.One, sympy.S.Zero)
+        return Indicator(self._condition(expr))
 
     def choice(self, expr: Expr) -> Any:
         test, yes, no = expr.args
-        return _choice(self._condition(test), self.cross(yes), self.cross(no))
+        return Choice(self._condition(test), self.cross(yes), self.cross(no))
 
     def _condition(self, test: Expr) -> Any:
         if isinstance(test, Iverson):

@@ -53,7 +53,7 @@ def text(story: Story, statements: Statements | None = None, extras: Extras = ()
     Args:
         story: what was worked out.
         statements: for each rule, its statement in plain words and in LaTeX; stated where the rule appears first.
-        extras: further forms of the result, (title, kind, text) with kind 'latex', 'text' or 'python'.  Of several under one title each
+        extras: further forms of the result, (title, kind, text) with kind 'latex', 'text', 'python' or 'prose'.  Of several under one title each
             form shows the one that suits it.
         width: the longest line, as far as the words and formulas allow.
         colour: whether to use ANSI colours.

@@ -6,6 +6,7 @@ A factor −1 is a minus sign, u · v⁻¹ is a fraction; numbers come first, th
 from __future__ import annotations
 
 import fractions
+import math
 from collections.abc import Sequence
 
 from derive.index import ONE, Add, At, Const, Expr, Mono, Mul, Num, Partial, Poly, Pow, Size, Sum, mul, num, power
@@ -15,6 +16,8 @@ from derive.render.pieces import Context, Level, Piece, Reach, compose, fenced, 
 __all__ = ["as_written", "parenthesised", "raised", "signed"]
 
 _MINUS = Operator("−", "prefix")
+_LONG = 10**5  # a numerator or denominator of six digits is long
+_PLACES = 40  # no literal has more decimal places worth printing
 
 
 def as_written(expr: Expr) -> Expr:
@@ -79,8 +82,15 @@ def signed(expr: Expr, context: Context) -> tuple[bool, Piece]:
         else:
             top.append(factor)
     negative = sum(number < 0 for number in numbers) % 2 == 1
-    shown = [abs(number) for number in numbers if abs(number) != 1]
+    shown = _together([abs(number) for number in numbers if abs(number) != 1])
     return negative, _quotient(shown, sorted(top, key=_rank), sorted(bottom, key=_rank), context)
+
+
+def _together(numbers: list[fractions.Fraction]) -> list[fractions.Fraction]:
+    """The numbers, multiplied where one of them divides by a long number: one decimal, not a whole number times another."""
+    long = any(number.numerator == 1 and number.denominator >= _LONG for number in numbers)
+    product = math.prod(numbers, start=fractions.Fraction(1))
+    return [product] if long and product != 1 else [] if long else numbers
 
 
 def _flat(expr: Expr) -> list[Expr]:
@@ -102,8 +112,9 @@ def _quotient(numbers: Sequence[fractions.Fraction], top: Sequence[Expr], bottom
         return _juxtapose([*front, *(compose(part, context) for part in top)] or [Piece(Number("1"))])
     ratio = any(part.height for part in bottom)
     behind = [part for part in top if isinstance(part, Partial) or (isinstance(part, Sum) and not ratio)]
-    above = [num(number.numerator) for number in numbers if number.numerator != 1] + [part for part in top if part not in behind]
-    below = [num(number.denominator) for number in numbers if number.denominator != 1]
+    sides = [(number, fractions.Fraction(1)) if _decimal(number) else (number.numerator, number.denominator) for number in numbers]
+    above = [num(over) for over, _ in sides if over != 1] + [part for part in top if part not in behind]
+    below = [num(under) for _, under in sides if under != 1]
     fraction = _divide(_all(above or [ONE], context), _all([*below, *bottom], context), context)
     return _juxtapose([fraction, *(compose(part, context) for part in behind)])
 
@@ -112,7 +123,37 @@ def _all(factors: Sequence[Expr], context: Context) -> Piece:
     return _juxtapose([compose(factor, context) for factor in factors])
 
 
+def _decimal(value: fractions.Fraction) -> tuple[str, int] | None:
+    """The digits and the power of ten of a long number that is shorter as a decimal, such as 0.044715 or 1e-5; None for others."""
+    if max(value.numerator, value.denominator) < _LONG:
+        return None
+    shift = next((k for k in range(_PLACES) if 10**k % value.denominator == 0), None)
+    if shift is None:
+        return None
+    whole = str(value.numerator * (10**shift // value.denominator))
+    digits = whole.rstrip("0")
+    return (digits, len(whole) - len(digits) - shift) if len(digits) < len(f"{value.numerator}{value.denominator}") - 1 else None
+
+
+def _as_decimal(digits: str, exponent: int) -> Piece:
+    """digits · 10^exponent: with a point where no more than four zeros would follow it, else with a power of ten."""
+    if exponent < 0 and len(digits) + exponent > -4:
+        padded = digits.rjust(1 - exponent, "0")
+        return Piece(Number(f"{padded[:exponent]}.{padded[exponent:]}"))
+    if exponent == 0:
+        return Piece(Number(digits))
+    mantissa = digits[0] + ("." + digits[1:] if digits[1:] else "")
+    high = exponent + len(digits) - 1
+    ten = Script(Number("10"), None, row(_MINUS, Number(str(-high))) if high < 0 else Number(str(high)))
+    if mantissa == "1":
+        return Piece(ten, Level.POWER, dotted=True)
+    return Piece(row(Number(mantissa), Operator("·"), ten), Level.PRODUCT, dotted=True)
+
+
 def _ratio(value: fractions.Fraction, context: Context) -> Piece:
+    decimal = _decimal(value)
+    if decimal is not None:
+        return _as_decimal(*decimal)
     top = Piece(Number(str(value.numerator)))
     return top if value.denominator == 1 else _divide(top, Piece(Number(str(value.denominator))), context)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from derive.render.layout import Cases, Fence, Fraction, Large, Node, Number, Operator, Root, Row, Script, Symbol, Word
 from derive.render.names import GREEK
 
@@ -12,13 +14,14 @@ _LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _HIGH = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _LATIN = {letter: name for name, letter in reversed(list(GREEK.items()))} | {
     "Σ": "sum", "−": "-", "·": "*", "∂": "d", "√": "sqrt", "≥": ">=", "≤": "<=", "≠": "!=", "′": "'", "δ": "delta",
-    **dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")), **{mark: f"^{digit}" for mark, digit in zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")},
+    **dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789")), **dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")),
 }
 
 
 def ascii_text(node: Node) -> str:
     """The layout in ASCII characters, as far as the user's names allow."""
-    return "".join(_LATIN.get(char, char) for char in unicode_text(node))
+    raised = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", r"^\g<0>", unicode_text(node))
+    return "".join(_LATIN.get(char, char) for char in raised)
 
 
 def unicode_text(node: Node) -> str:
@@ -83,8 +86,9 @@ def _braced(node: Node) -> str:
 
 
 def _raised(node: Node) -> str:
-    if isinstance(node, Number):
-        return node.text.translate(_HIGH)
+    number = node.parts[-1] if isinstance(node, Row) and len(node.parts) == 2 and node.parts[0] == Operator("−", "prefix") else node
+    if isinstance(number, Number):
+        return unicode_text(node).translate(_HIGH)
     return f"^{_braced(node)}"
 
 

@@ -33,7 +33,7 @@ __all__ = ["Extras", "Statements", "document", "story_notation"]
 Statements = Mapping[str, tuple[str, str]]
 """For each rule: its statement in plain words, and in LaTeX."""
 Extras = Iterable[tuple[str, str, str]]
-"""Further forms of the result: (title, kind, text) with kind 'latex', 'text' or 'python'."""
+"""Further forms of the result: (title, kind, text) with kind 'latex', 'text' or 'python', or 'prose' for a paragraph in every form."""
 
 _KINDS = {"gradient": "The gradient of `{f}` with respect to `{x}`", "vjp": "The incoming gradient of `{f}`, carried back to `{x}`",
           "jacobian": "The Jacobian of `{f}` with respect to `{x}`", "hessian": "The second derivatives of `{f}` with respect to `{x}`"}
@@ -121,14 +121,35 @@ def _section(section: Section, context: Context, statements: Statements, told: s
         return
     inner = context.inside(appearance(*_of_section(section)))
     left = compose(section.left, inner).node if section.left is not None else None
-    links = tuple(Link(compose(step.after, inner).node, rule_name(step.rule), step.note) for step in section.steps)
-    yield Chain(left, compose(section.start, inner).node, links)
+    start = compose(section.start, inner).node
+    links = _visible(start, [Link(compose(step.after, inner).node, rule_name(step.rule), step.note) for step in section.steps])
+    yield Chain(left, start, links)
     if section.cases:
         rows = tuple((compose(value, inner).node, condition(test, inner)) for test, value in section.cases)
-        yield Choice(left or (links[-1].value if links else compose(section.start, inner).node), rows)
+        yield Choice(left or (links[-1].value if links else start), rows)
     theorems = tuple(_new_theorems(section, statements, told))
     if theorems:
         yield Theorems(theorems)
+
+
+def _visible(start: Node, links: list[Link]) -> tuple[Link, ...]:
+    """The links, without those that look as what stands before them: their rules are named with the next one, or else the one before."""
+    shown: list[Link] = []
+    waiting: list[Link] = []
+    for link in links:
+        if link.value == (shown[-1].value if shown else start):
+            waiting.append(link)
+        else:
+            shown.append(_merged([*waiting, link]))
+            waiting = []
+    if waiting and shown:
+        shown[-1] = _merged([shown[-1], *waiting])
+    return tuple(shown)
+
+
+def _merged(links: list[Link]) -> Link:
+    return Link(links[-1].value, ", ".join(dict.fromkeys(link.rule for link in links)),
+                "; ".join(link.note for link in links if link.note))
 
 
 def _new_theorems(section: Section, statements: Statements, told: set[str]) -> Iterator[Theorem]:
@@ -173,6 +194,10 @@ def _extras(extras: Extras) -> Iterator[Block]:
         grouped.setdefault(title, {})[kind] = text.strip("\n")
     for title, forms in grouped.items():
         yield Heading(title)
-        yield Extra(forms)
+        words = forms.pop("prose", "")
+        if words:
+            yield Prose(words)
+        if forms:
+            yield Extra(forms)
 
 

@@ -56,6 +56,22 @@ def broken(formula: str, width: int, indent: str = "") -> list[str]:
     return [*lines, formula]
 
 
+def _roomy(formula: str, width: int, indent: str, tag: str) -> list[str]:
+    """The formula in lines, broken once more where that leaves room for its remark behind the last one."""
+    lines = broken(formula, width, indent)
+    room = width - 3 - len(tag)
+    if not tag or len(lines[-1]) <= room or room < width // 2:
+        return lines
+    narrow = broken(formula, room, indent)
+    fits = max(map(len, narrow)) <= room and _torn(narrow) <= _torn(lines)
+    return narrow if fits else lines
+
+
+def _torn(lines: list[str]) -> int:
+    """How many lines begin in the middle of a term."""
+    return sum(line.lstrip()[:1] not in ("=", "+", "−") for line in lines[1:])
+
+
 def _best_break(formula: str, width: int, start: int) -> int | None:
     """Where to break: as far outside as possible, before a relation, a sign, or any space, as far right as possible."""
     depth, best = 0, (-1000, -1)
@@ -115,7 +131,8 @@ class _Paper:
 
     def _equations(self, rows: tuple[Equation, ...]) -> Iterator[str]:
         lefts = [f"  {unicode_text(equation.left)} = " for equation in rows]
-        shown = [broken(left + unicode_text(equation.right), self.width, " " * min(len(left), 16)) for left, equation in zip(lefts, rows)]
+        shown = [_roomy(left + unicode_text(equation.right), self.width, " " * min(len(left), 16), equation.note)
+                 for left, equation in zip(lefts, rows)]
         column = self._column([lines[-1] for lines in shown], [equation.note for equation in rows])
         for lines, equation in zip(shown, rows):
             yield from self._tagged(lines, equation.note, 3, column)
@@ -142,8 +159,8 @@ class _Paper:
         else:
             yield left
             yield from broken(f"{margin} = {unicode_text(chain.start)}", self.width, f"{margin}     ")
-        shown = [broken(f"{margin} = {unicode_text(link.value)}", self.width, f"{margin}     ") for link in chain.links]
         tags = [f"[{link.rule}]" + (f" {link.note}" if link.note else "") for link in chain.links]
+        shown = [_roomy(f"{margin} = {unicode_text(link.value)}", self.width, f"{margin}     ", tag) for link, tag in zip(chain.links, tags)]
         column = self._column([lines[-1] for lines in shown], tags)
         for lines, tag in zip(shown, tags):
             yield from self._tagged(lines, tag, 3, column)
