@@ -24,7 +24,7 @@ from typing import Any
 from derive.index import Expr, Index
 
 __all__ = [
-    "Axes", "Value", "arange", "broadcast", "call", "cast", "choose", "compare", "const", "copied", "einsum", "eye", "fit", "full",
+    "Axes", "Value", "arange", "broadcast", "call", "cast", "choose", "clipped", "compare", "const", "copied", "einsum", "eye", "fit", "full",
     "labels", "load", "make", "matmul", "number", "rebuild_value", "reduce", "size", "squeezed", "subvalues", "take", "view", "widened",
 ]
 
@@ -181,6 +181,11 @@ def call(name: str, args: Sequence[Value]) -> Value:
     """A scalar function of the table, elementwise."""
     parts = [widened(arg) for arg in args]
     return make("call", parts, (name,), broadcast(parts))
+
+
+def clipped(name: str, value: Value, limit: Value) -> Value:
+    """An index array kept in range: the 'min' or 'max' of it and an integer."""
+    return make("call", (value, limit), (name,), value.axes, "count")
 
 
 def compare(op: str, left: Value, right: Value) -> Value:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from derive.emit.terms import Tie
 from derive.index import ZERO, Add, At, Expr, Extremum, Fn, Index, Mul, Num, Pow, Stop, Sum, Where, add, mul, num, rebuild, substitute
 
 __all__ = ["GaugeError", "Shift", "Weight", "regauge"]
@@ -89,9 +90,10 @@ def _entry(node: At, shift: Shift, weights: Weights) -> tuple[Expr, Weight]:
 
 def _exp_log(node: Fn, shift: Shift, weights: Weights) -> tuple[Expr, Weight]:
     name, (inner,) = node.args
-    if name == "exp" and isinstance(inner, At) and inner.name == shift.old:
-        rows = tuple(inner.indices[place] for place in shift.keep)
-        return Fn("exp", (At(shift.new, inner.indices),)), Weight({rows: Fraction(1)}, True)
+    scale, entry = _scaled_entry(inner)
+    if name == "exp" and isinstance(entry, At) and entry.name == shift.old:
+        rows = tuple(entry.indices[place] for place in shift.keep)
+        return Fn("exp", (mul(num(scale), At(shift.new, entry.indices)),)), Weight({rows: scale}, True)
     changed, weight = regauge(inner, shift, weights)
     result = Fn(name, (changed,))
     if not weight.shift:
@@ -103,6 +105,11 @@ def _exp_log(node: Fn, shift: Shift, weights: Weights) -> tuple[Expr, Weight]:
     if shift.everywhere:
         return result, Weight(weight.shift, False)
     return add(result, *(mul(num(value), At(shift.top, rows)) for rows, value in weight.shift.items())), NONE
+
+
+def _scaled_entry(inner: Expr) -> tuple[Fraction, Expr]:
+    factors: tuple[Expr, ...] = inner.args[0] if isinstance(inner, Mul) else ()
+    return (factors[0].value, factors[1]) if len(factors) == 2 and isinstance(factors[0], Num) else (Fraction(1), inner)
 
 
 def _combined(node: Expr, parts: list[Weight]) -> Weight:
@@ -117,6 +124,8 @@ def _combined(node: Expr, parts: list[Weight]) -> Weight:
         return loaded[0].scaled(node.args[1])
     if isinstance(node, Stop):
         return loaded[0]
+    if isinstance(node, Tie) and parts[0] == parts[1] and not parts[0].exponent:
+        return NONE
     if isinstance(node, (Sum, Extremum)):
         return _bound(node, loaded[0])
     if isinstance(node, Fn) and node.args[0] in ("max", "min") and len(loaded) == len(parts) and all(part == parts[0] for part in parts):

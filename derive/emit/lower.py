@@ -14,6 +14,8 @@ from typing import Any
 from derive.emit import arithmetic, arrays
 from derive.emit.arrays import Axes, Value
 from derive.emit.contract import contract
+from derive.emit.terms import Tie, coefficient_of, factors_of, terms_of
+from derive.emit.within import fits
 from derive.errors import NotYet
 from derive.index import (
     ZERO,
@@ -26,10 +28,8 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
-    Mono,
     Mul,
     Num,
-    Poly,
     Pow,
     Size,
     Stop,
@@ -38,14 +38,12 @@ from derive.index import (
     add,
     mul,
     neg,
-    num,
     power,
-    rebuild,
     substitute,
     walk,
 )
 
-__all__ = ["Lowering", "Store", "coefficient_of", "factors_of", "plain", "terms_of"]
+__all__ = ["Lowering", "Store"]
 
 
 @dataclass(frozen=True)
@@ -59,47 +57,6 @@ class Store:
     def narrower(self, slots: list[Expr | None]) -> list[Expr]:
         """The indices that run over a part of their axis alone."""
         return [slot for slot, size in zip(slots, self.sizes) if isinstance(slot, Index) and slot.size is not size]
-
-
-def plain(expr: Expr) -> Expr:
-    """The expression with canonical sums and products written as ordinary ones."""
-    memo: dict[Expr, Expr] = {}
-
-    def change(node: Expr) -> Expr:
-        if node not in memo:
-            memo[node] = _plain(rebuild(node, change))
-        return memo[node]
-
-    return change(expr)
-
-
-def _plain(node: Expr) -> Expr:
-    if isinstance(node, Mono):
-        return mul(*(power(atom, exponent) for atom, exponent in sorted(node.args[0], key=lambda pair: pair[0].key)))
-    if isinstance(node, Poly):
-        ordered = sorted(node.args[0], key=lambda pair: (pair[1] < 0, pair[0].key))
-        return add(*(mul(num(coefficient), part) for part, coefficient in ordered))
-    return node
-
-
-def terms_of(expr: Expr) -> tuple[Expr, ...]:
-    """The terms of a sum as written; the expression itself where it is none."""
-    return expr.args[0] if isinstance(expr, Add) else (expr,)
-
-
-def factors_of(expr: Expr) -> tuple[Expr, ...]:
-    """The factors of a product as written."""
-    return expr.args[0] if isinstance(expr, Mul) else (expr,)
-
-
-def coefficient_of(expr: Expr) -> tuple[Fraction, Expr]:
-    """The rational coefficient, and the rest."""
-    numbers = [factor.value for factor in factors_of(expr) if isinstance(factor, Num)]
-    rest = [factor for factor in factors_of(expr) if not isinstance(factor, Num)]
-    product = Fraction(1)
-    for value in numbers:
-        product *= value
-    return product, mul(*rest)
 
 
 class Lowering:
@@ -206,13 +163,22 @@ class Lowering:
         picked: frozenset[Index] = frozenset().union(*(slot.free for slot in chosen))
         advanced = [slot is not None and (slot in chosen or bool(slot.free & picked)) for slot in slots]
         common = tuple(axis for axis in target if axis in picked)
-        picks = [self.integer(slot, common) if slot is not None and far else None for slot, far in zip(slots, advanced)]
+        sizes = store.sizes or (None,) * len(slots)
+        picks = [self._inside(slot, size, common) if slot is not None and far else None for slot, size, far in zip(slots, sizes, advanced)]
         places = [place for place, far in enumerate(advanced) if far]
         whole = [None if slot is None else slot for slot, far in zip(slots, advanced) if not far]
         start = places[0] if places[-1] - places[0] == len(places) - 1 else 0
         axes: Any = (*whole[:start], *common, *whole[start:])
         base = arrays.load(name, tuple(slot if isinstance(slot, Index) else None for slot in slots), store.kind)
         return arrays.take(base, picks, axes)
+
+    def _inside(self, slot: Expr, size: Expr | None, common: Axes) -> Value:
+        """An index array, clipped where a guard is all that keeps it in range."""
+        value = self.integer(slot, common)
+        below, above = fits(slot, size) if size is not None else (True, True)
+        if not above and size is not None:
+            value = arrays.clipped("min", value, arithmetic.plus([(1, self.integer(size, ())), (-1, arrays.number(Fraction(1)))]))
+        return value if below else arrays.clipped("max", value, arrays.number(Fraction(0)))
 
     def integer(self, expr: Expr, target: Axes) -> Value:
         """An integer-valued expression used as an index."""
@@ -295,4 +261,5 @@ _RULES: dict[type[Expr], Callable[[Lowering, Any, Axes], Value]] = {
     At: Lowering.entry,
     Delta: Lowering.delta,
     Iverson: Lowering.iverson,
+    Tie: lambda self, expr, target: arrays.compare("==", *(self.lower(arg, target) for arg in expr.args)),
 }

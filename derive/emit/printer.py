@@ -69,7 +69,7 @@ class Printer:
         """A constant."""
         name = str(value.data[0])
         if name not in CONSTANTS:
-            raise NotYet(f"the constant {name} has no spelling yet", hint="a row in derive/spelling.py would give it one")
+            raise NotYet(f"the constant {name} has no spelling yet", hint="a row in derive/emit/spelling.py would give it one")
         text = CONSTANTS[name].format(np=self.np)
         return text, _UNARY if text.startswith("-") else _ATOM
 
@@ -92,7 +92,8 @@ class Printer:
             if text:
                 text += f" {'+' if sign == 1 else '-'} {self.wrap(term, _PRODUCT)}"
             else:
-                text = self.wrap(term, _PRODUCT) if sign == 1 else f"-{self.wrap(term, _PRODUCT)}"
+                mask = any(part.kind == "bool" for part in arrays.subvalues(term))  # NumPy has no minus for masks
+                text = self.wrap(term, _PRODUCT) if sign == 1 else f"-{self.wrap(term, _UNARY if mask else _PRODUCT)}"
         return text, _SUM
 
     def times(self, value: Value) -> tuple[str, int]:
@@ -105,7 +106,8 @@ class Printer:
         bottoms = below + bottoms
         parts = [head] if head and (head != "1" or not tops) else []
         for place, top in enumerate(tops):
-            later = bool(parts) or place > 0 or (count > 1 and top.op == "matmul")
+            mask = coefficient < 0 and top.op == "matmul" and top.args[0].kind == "bool"  # NumPy has no minus for masks
+            later = bool(parts) or place > 0 or mask or (count > 1 and top.op == "matmul")
             parts.append(self.wrap(top, _UNARY if later else _PRODUCT))
         text = ("-" if coefficient < 0 else "") + " * ".join(parts)
         if len(bottoms) > 1:

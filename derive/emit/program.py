@@ -7,10 +7,15 @@ from dataclasses import dataclass, replace
 
 from derive.derivation import Definition, Story
 from derive.emit import arrays
-from derive.emit.lower import Lowering, Store, coefficient_of, factors_of, plain, terms_of
+from derive.emit.copies import apart
+from derive.emit.lower import Lowering, Store
+from derive.emit.masked import folded
 from derive.emit.once import Statement, once
 from derive.emit.saturate import saturate
 from derive.emit.stable import Row, shifted
+from derive.emit.terms import coefficient_of, factors_of, plain, terms_of
+from derive.emit.ties import with_ties
+from derive.emit.within import decided
 from derive.index import (
     ONE,
     Add,
@@ -49,8 +54,8 @@ def build(story: Story) -> Program:
     Raises:
         NotYet: an expression has no array form.
     """
-    rows = needed_rows(story)
-    rows = _inlined(shifted(_needed(saturate(rows))))
+    rows = _needed(with_ties(needed_rows(story)))
+    rows = _without_aliases(_inlined(shifted(apart(folded(_needed(saturate(rows)))))))
     stores = stores_of(story, [row.definition for row in rows])
     lowering = Lowering(stores)
     guarded = _labels_in_range(rows, story)
@@ -69,7 +74,8 @@ def needed_rows(story: Story) -> list[Row]:
     while result.name in taken:
         result = replace(result, name=result.name + "′")
     everything = [*story.definitions, *story.cotangents, result]
-    return _needed([Row(replace(d, body=_tidy(plain(d.body)) if d.role != "user" else plain(d.body))) for d in everything])
+    bodies = [decided(plain(d.body)) for d in everything]
+    return _needed([Row(replace(d, body=_tidy(body) if d.role != "user" else body)) for d, body in zip(everything, bodies)])
 
 
 def _needed(rows: list[Row]) -> list[Row]:
@@ -92,6 +98,19 @@ def _inlined(rows: list[Row]) -> list[Row]:
             rows = [
                 replace(other, definition=replace(other.definition, body=expand(other.definition.body, bodies)))
                 for other in rows if other.definition.name != target.name
+            ]
+    return rows
+
+
+def _without_aliases(rows: list[Row]) -> list[Row]:
+    """Where a row only gives another array a second name, that array itself is used."""
+    for row in rows[:-1]:
+        mine = row.definition
+        if mine.role != "user" and isinstance(mine.body, At) and mine.body.indices == mine.indices:
+            bodies = {mine.name: (mine.indices, next(one.definition.body for one in rows if one.definition.name == mine.name))}
+            rows = [
+                replace(one, definition=replace(one.definition, body=expand(one.definition.body, bodies)))
+                for one in rows if one.definition.name != mine.name
             ]
     return rows
 
@@ -136,7 +155,9 @@ def stores_of(story: Story, definitions: Iterable[Definition]) -> dict[str, Stor
     if story.kind == "vjp":
         stores["dout"] = Store(tuple(size is ONE for size in story.definitions[-1].shape))
     for definition in definitions:
-        stores[definition.name] = Store(_units(definition))
+        units = _units(definition)
+        rest = [index.size for index in definition.indices]
+        stores[definition.name] = Store(units, "float", tuple(ONE if unit else rest.pop(0) for unit in units))
     return stores
 
 

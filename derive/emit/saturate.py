@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from derive.derivation import Definition
 from derive.emit.stable import Row, resolved
-from derive.index import ONE, ZERO, Add, Expr, Fn, Mul, Pow, mul, neg, power, rebuild, sub
+from derive.index import ONE, ZERO, Add, Expr, Fn, Mul, Pow, add, mul, neg, power, rebuild, sub
 
 __all__ = ["saturate"]
 
@@ -54,6 +54,9 @@ def _exponent_alone(node: Expr, table: Mapping[str, Definition]) -> Expr | None:
     """The exponent u where the node is exp(u) or 1 = exp(0), perhaps through names."""
     if node is ONE:
         return ZERO
+    if isinstance(node, Pow) and node.args[1] == -1:
+        inner = _exponent_alone(node.args[0], table)
+        return None if inner is None else neg(inner)
     body = resolved(node, table, Fn)
     if not isinstance(body, Fn) or body.args[0] != "exp":
         return None
@@ -62,6 +65,9 @@ def _exponent_alone(node: Expr, table: Mapping[str, Definition]) -> Expr | None:
 
 
 def _two_exponents(node: Expr, table: Mapping[str, Definition]) -> tuple[Expr, Expr] | None:
+    if isinstance(node, Fn) and node.args[0] == "exp" and isinstance(node.args[1][0], Fn) and node.args[1][0].args[0] == "logaddexp":
+        u, v = node.args[1][0].args[1]
+        return u, v
     body = resolved(node, table, Add)
     if not isinstance(body, Add) or len(body.args[0]) != 2:
         return None
@@ -80,7 +86,21 @@ def _quotient(node: Expr, table: Mapping[str, Definition]) -> Expr:
                 found = _share(rest, pair, -int(factor.args[1]), table)
                 if found is not None:
                     return _saturated(mul(*found), table)
+                spread = _term_by_term(rest, factor, table)
+                if spread is not None:
+                    return spread
     return node
+
+
+def _term_by_term(rest: list[Expr], below: Pow, table: Mapping[str, Definition]) -> Expr | None:
+    """(u + v) / (exp a + exp b) as two quotients, where each of them is a share."""
+    for place, one in enumerate(rest):
+        if isinstance(one, Add):
+            before = [mul(*rest[:place], term, *rest[place + 1:], below) for term in one.args[0]]
+            after = [_quotient(term, table) for term in before]
+            if all(new is not old for new, old in zip(after, before)):
+                return add(*after)
+    return None
 
 
 def _share(rest: list[Expr], pair: tuple[Expr, Expr], count: int, table: Mapping[str, Definition]) -> list[Expr] | None:

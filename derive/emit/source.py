@@ -22,6 +22,8 @@ from derive.index import Num, Size
 __all__ = ["compile_source", "function_name", "jax", "numpy"]
 
 _IMPORTS = {"math": "import math", "jax": "import jax", "jnp": "import jax.numpy as jnp", "np": "import numpy as np"}
+_FULL_NAMES = {"math": "math", "jax": "jax", "jnp": "jax.numpy", "np": "numpy"}
+_OTHER_NAMES = {"math": "math_module", "jax": "jax_module", "jnp": "jax_numpy", "np": "numpy_"}
 
 
 def numpy(story: Story, name: str | None = None) -> str:
@@ -67,7 +69,17 @@ def _source(story: Story, name: str | None, library: str) -> str:
     head = [f"def {name or function_name(story)}({', '.join(arguments.values())}):", *_docstring(story, arguments)]
     text = "\n".join([*head, *(f"    {line}" for line in lines)]) + "\n"
     imports = [line for module, line in _IMPORTS.items() if re.search(rf"\b{module}\.", "\n".join(body))]
+    for name_ in sorted(set(_OTHER_NAMES) & set(arguments)):
+        text, imports = _module_renamed(text, imports, name_, arguments[name_])
     return "\n".join(imports) + "\n\n\n" + text if imports else text
+
+
+def _module_renamed(text: str, imports: list[str], module: str, argument: str) -> tuple[str, list[str]]:
+    """The source with an argument under the module's usual name, as the user called it, and the module under another."""
+    other = _OTHER_NAMES[module]
+    text = re.sub(rf"(?<![\w.]){module}\.(?=\w)", f"{other}.", text)
+    renamed = [f"import {_FULL_NAMES[module]} as {other}" if line == _IMPORTS[module] else line for line in imports]
+    return re.sub(rf"\b{argument}\b", module, text), renamed
 
 
 # ------------------------------------------------------------------------------------------- names

@@ -73,7 +73,7 @@ def function_spelling(name: str, library: str) -> str:
     row = FUNCTIONS.get(name)
     template = "" if row is None else row.numpy if library == "numpy" else row.jax
     if not template:
-        raise NotYet(f"{name} has no {library} spelling yet", hint="a row in derive/spelling.py would give it one")
+        raise NotYet(f"{name} has no {library} spelling yet", hint="a row in derive/emit/spelling.py would give it one")
     return template
 
 

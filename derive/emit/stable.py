@@ -6,8 +6,10 @@ is found by walking the program.  Where all weights cancel in the result, u may 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from derive.derivation import Definition
 from derive.emit.gauge import GaugeError, Shift, Weight, regauge
@@ -28,14 +30,16 @@ from derive.index import (
     add,
     array_names,
     fresh,
+    mul,
     neg,
+    num,
     rebuild,
     sub,
     substitute,
     walk,
 )
 
-__all__ = ["Row", "body_of", "resolved", "shifted"]
+__all__ = ["Row", "body_of", "first_use", "match", "resolved", "scale_of", "shifted", "unused_name"]
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,39 @@ def body_of(entry: Expr, table: Mapping[str, Definition]) -> Expr | None:
 # ------------------------------------------------------------------------------------------- the shift
 
 
+_MOST_SHIFTS = 32  # far more than a loss has; the search must end
+
+
 def shifted(rows: list[Row]) -> list[Row]:
     """The rows, with the maximum subtracted wherever an unshifted exp is summed and the sum cancels in the last row."""
     done: set[Expr] = set()
-    while True:
+    while len(done) <= _MOST_SHIFTS:
         table = {row.definition.name: row.definition for row in rows}
         candidates = ((u, bound) for u, bound in _summed_exponents(rows, table) if u not in done)
-        found = next(((u, bound) for u, bound in candidates if not _is_shifted(u, bound, table)), None)
+        found = next(((u, b) for u, b in candidates if not _is_shifted(u, b, table) and not _is_shifted(scale_of(u)[1], b, table)), None)
         if found is None:
             return rows
         done.add(found[0])
-        rows = _shift(rows, table, *found)
+        rows = _shift(rows, table, scale_of(found[0])[1], found[1])
+    return rows
+
+
+def scale_of(exponent: Expr) -> tuple[Num, Expr]:
+    """A positive number and the rest: 2 and z − w of 2 z − 2 w; a minus stays with the rest."""
+    terms = exponent.args[0] if isinstance(exponent, Add) else (exponent,)
+    parts = [_number_of(term) for term in terms]
+    sizes = {abs(value) for value, _ in parts}
+    if len(sizes) != 1 or sizes <= {0, 1}:
+        return ONE, exponent
+    size = sizes.pop()
+    return num(size), add(*(mul(num(value / size), rest) for value, rest in parts))
+
+
+def _number_of(term: Expr) -> tuple[Fraction, Expr]:
+    factors = term.args[0] if isinstance(term, Mul) else (term,)
+    numbers = [factor for factor in factors if isinstance(factor, Num)]
+    value = math.prod((factor.value for factor in numbers), start=Fraction(1))
+    return value, mul(*(factor for factor in factors if factor not in numbers))
 
 
 def _summed_exponents(rows: list[Row], table: Mapping[str, Definition]) -> Iterator[tuple[Expr, tuple[Index, ...]]]:
@@ -135,7 +161,7 @@ def _shift(original: list[Row], table: Mapping[str, Definition], exponent: Expr,
     old = exponent.args[0]
     indices: tuple[Index, ...] = exponent.args[1]
     names = {row.definition.name for row in rows}.union(*(array_names(row.definition.body) for row in rows))
-    name, top = _unused(old + "′", names), _unused(old + "_max", names)
+    name, top = unused_name(old + "′", names), unused_name(old + "_max", names)
     searched = tuple(fresh(index) for index in bound)
     rest = tuple(index for index in indices if index not in bound)
     peak = Extremum("max", searched, substitute(exponent, dict(zip(bound, searched))))
@@ -166,7 +192,8 @@ def _reduced(shape: tuple[Expr, ...], indices: tuple[Index, ...], bound: tuple[I
     return tuple(size if size is ONE or labels.pop(0) not in bound else ONE for size in shape)
 
 
-def _unused(name: str, names: set[str]) -> str:
+def unused_name(name: str, names: set[str]) -> str:
+    """The name, with as many primes as make it new."""
     while name in names:
         name += "′"
     return name
@@ -176,8 +203,8 @@ def _named(rows: list[Row], table: Mapping[str, Definition], exponent: Expr) -> 
     """Give the exponent a name of its own unless it is one, and use that name in every exp of it; None where there is none."""
     if isinstance(exponent, At) and set(exponent.indices) == exponent.free and len(exponent.free) == len(exponent.indices):
         return rows, exponent
-    indices = tuple(sorted(exponent.free, key=lambda index: _first_use(index, exponent)))
-    name = _unused("u", set(table).union(*(array_names(row.definition.body) for row in rows)))
+    indices = tuple(sorted(exponent.free, key=lambda index: first_use(index, exponent)))
+    name = unused_name("u", set(table).union(*(array_names(row.definition.body) for row in rows)))
     entry = At(name, indices)
     bodies = [_with_name(row.definition.body, exponent, entry) for row in rows]
     first = next((k for k, row in enumerate(rows) if bodies[k] is not row.definition.body), None)
@@ -187,19 +214,21 @@ def _named(rows: list[Row], table: Mapping[str, Definition], exponent: Expr) -> 
     return [*changed[:first], Row(Definition(name, indices, exponent, "auto-named")), *changed[first:]], entry
 
 
-def _first_use(index: Index, expr: Expr) -> tuple[int, str]:
+def first_use(index: Index, expr: Expr) -> tuple[int, str]:
+    """Where an index stands in the arrays of an expression: a key that orders the axes as those arrays do."""
     places = [node.indices.index(index) for node in walk(expr) if isinstance(node, At) and index in node.indices]
     return (min(places, default=9), index.key)
 
 
 def _with_name(body: Expr, pattern: Expr, entry: At) -> Expr:
-    """The body with every exp(pattern), at any indices, written exp(entry)."""
+    """The body with every exp(c · pattern), at any indices, written exp(c · entry)."""
 
     def change(node: Expr) -> Expr:
         if isinstance(node, Fn) and node.args[0] == "exp":
-            binding = match(pattern, node.args[1][0], {})
+            scale, exponent = scale_of(node.args[1][0])
+            binding = match(pattern, exponent, {})
             if binding is not None:
-                named: Expr = Fn("exp", (substitute(entry, binding),))
+                named: Expr = Fn("exp", (mul(scale, substitute(entry, binding)),))
                 return named
         return rebuild(node, change)
 
