@@ -26,6 +26,8 @@ class Names:
         self.taken = {argument.name for argument in story.source.arguments} | {definition.name.rstrip("′") for definition in listed}
         self.cotangents = {definition.name for definition in listed if definition.role == "cotangent"} | {"dout"}
         self.notes: dict[str, None] = {}
+        self.owners: dict[str, str] = {}
+        self.labels: dict[str, tuple[str, str]] = {}
 
     def note(self, text: str) -> None:
         """A sentence for the legend."""
@@ -41,7 +43,15 @@ class Names:
         primes = "′" * (len(name) - len(name.rstrip("′")))
         if rank == 2 and plain != name.rstrip("′"):
             self.note(f"{_spelled(plain + primes)[0]} is the matrix of {_spelled(name)[0]}")
-        return _spelled(plain + primes)
+        return self._own(name, plain + primes)
+
+    def _own(self, name: str, spelled: str) -> tuple[str, str]:
+        """The letter, or the name as it is written where another array has that letter: lam and lambda_ are two things."""
+        text, latex = _spelled(spelled)
+        if self.owners.setdefault(text, name) == name:
+            return text, latex
+        plain = name.replace("_", r"\_")
+        return name, rf"\mathrm{{{plain}}}"
 
     def _capital(self, name: str) -> str:
         """The capital: p becomes P, dz becomes dZ, unless that name is taken."""
@@ -51,13 +61,16 @@ class Names:
 
     def one_hot(self, label: str, column: Index | None) -> tuple[str, str]:
         """The letter of the one-hot matrix of a label array."""
+        if label in self.labels:
+            return self.labels[label]
         letter = next(name for name in (label.upper(), "T", "E", f"{label}_onehot") if name not in self.taken)
         column_name = column.name if column is not None else "c"
-        row = "i" if column_name != "i" else "r"
-        column_name = column_name if column_name != row else "c"
+        row = next(r for r in "irj" if r not in (column_name, label))
+        column_name = column_name if column_name != label else next(c for c in "cbl" if c not in (row, label))
         entry = f"entry 1 at ({row}, {column_name}) where {column_name} = {label}_{row}, else 0"
         self.note(f"{letter} is the one-hot matrix of the labels {label} ({entry})")
-        return _spelled(letter)
+        self.labels[label] = _spelled(letter)
+        return self.labels[label]
 
 
 def _spelled(name: str) -> tuple[str, str]:
