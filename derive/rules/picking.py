@@ -130,7 +130,7 @@ def _pad(e: Equation) -> Value:
         raise NotYet("Padding that cuts off or goes between entries has no row.", hint="Pad with counts that are not negative.")
 
     def at(*i: Expr) -> Expr:
-        inside = ONE
+        inside: Expr = ONE
         for j, n, (low, high, _) in zip(i, x.shape, config):
             inside = mul(inside, *([Iverson(">=", sub(j, num(low)))] if low else []),
                          *([Iverson(">", sub(add(n, num(low)), j))] if high else []))
