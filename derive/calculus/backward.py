@@ -112,9 +112,12 @@ class Backward:
         bar = chain.current
         if bar is ZERO:
             return
+        named = self._worth_a_name(d, bar, single)
+        name = unused(f"d{d.name}", self.reserved | {x.name for x in self.ready.definitions})
+        if named:
+            chain.prose = f"{chain.prose} This derivative is called {name} from here on.".strip()
         self.sections.append(chain.section())
-        if self._worth_a_name(d, bar, single):
-            name = unused(f"d{d.name}", self.reserved | {x.name for x in self.ready.definitions})
+        if named:
             meaning = f"∂{self._label(single).name}/∂{d.name}"
             seeds = tuple(i for i in self.seed_indices if i in bar.free)
             self.cotangents.append(Definition(name, (*seeds, *d.indices), bar, "cotangent", (*(i.size for i in seeds), *d.shape), None, meaning))

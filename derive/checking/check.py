@@ -23,8 +23,9 @@ from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROV
 from derive.derivation import Assumption, Definition, Story
 from derive.errors import BadInput, DeriveError, NotYet
 from derive.face import Derivation, Wrt, gradient
-from derive.index import At, Expr, Iverson, Poly, substitute, walk
+from derive.index import Expr, Iverson, Poly, substitute, walk
 from derive.normal import P0, Algebra
+from derive.normal.algebra import written_out
 from derive.points import Point, enlarged, sizes_of
 from derive.trace import Program
 from derive.trace.shapes import Shapes, place_of
@@ -214,12 +215,7 @@ class _Check:
 
     def _equal(self, left: Expr, right: Expr, definitions: Sequence[Definition]) -> tuple[bool, bool]:
         """Whether two expressions have the same normal form, everywhere and ties aside."""
-        bodies = {d.name: d for d in definitions}
-
-        def lookup(entry: At) -> Expr | None:
-            d = bodies.get(entry.name)
-            return None if d is None else substitute(d.body, dict(zip(d.indices, entry.indices)))
-        algebra = Algebra(hard=True, lookup=lookup)
+        algebra = Algebra(hard=True, lookup=written_out(definitions))
         use(self.extra, algebra, self.story.source.arguments)
         try:
             gap = algebra.sub(algebra.canonical(left), algebra.canonical(right))

@@ -19,6 +19,7 @@ from derive.derivation import Definition, Story
 from derive.evaluate import Evaluator
 from derive.index import Add, At, Expr, Mono, Poly, Size, add, expand, mul
 from derive.normal import P0, P1, Algebra, constant
+from derive.normal.algebra import written_out
 from derive.normal.fold import Folder
 from derive.normal.present import cost, present
 from derive.normal.ring import factors, monomial, poly, terms
@@ -96,11 +97,7 @@ class Differences:
 
     def _expanding(self) -> Algebra:
         """A normal form that writes the names out, so that what is equal cancels."""
-        bodies = {d.name: (d.indices, self.story.cleaned.get(d.name, d.body)) for d in self.story.definitions}
-
-        def lookup(entry: At) -> Expr | None:
-            return expand(entry, {entry.name: bodies[entry.name]}) if entry.name in bodies else None
-        return Algebra(lookup=lookup)
+        return Algebra(lookup=written_out(d for d in reasoning(self.story) if d.role != "cotangent"))
 
     def of_losses(self, own: Expr) -> str:
         """Another loss minus the reference's, as a formula in the source's own names; '' where it is long."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, ClassVar
 
+from derive.derivation import Definition
 from derive.errors import NotYet
 from derive.index import (
     ONE,
@@ -44,9 +45,19 @@ from derive.normal.functions import Functions
 from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, terms
 from derive.normal.signs import MINUS_INFINITY
 
-__all__ = ["Algebra"]
+__all__ = ["Algebra", "written_out"]
 
 Lookup = Callable[[At], Expr | None]
+
+
+def written_out(definitions: Iterable[Definition]) -> Lookup:
+    """A lookup that writes the names of these definitions out."""
+    bodies = {d.name: d for d in definitions}
+
+    def lookup(entry: At) -> Expr | None:
+        d = bodies.get(entry.name)
+        return None if d is None else substitute(d.body, dict(zip(d.indices, entry.indices)))
+    return lookup
 
 
 class Algebra(Functions):

@@ -22,6 +22,7 @@ from derive.errors import NotYet
 from derive.evaluate import Evaluator
 from derive.index import At, Expr, Iverson, Poly, num, substitute, walk
 from derive.normal import P0, Algebra
+from derive.normal.algebra import written_out
 from derive.normal.present import present
 from derive.normal.sums import under
 from derive.points import label_and_size
@@ -99,12 +100,7 @@ class _Side:
 
     def __init__(self, program: Program, extra: Sequence[Assumption]) -> None:
         self.program = program
-        bodies = {d.name: d for d in program.definitions}
-
-        def lookup(entry: At) -> Expr | None:
-            d = bodies.get(entry.name)
-            return None if d is None else substitute(d.body, dict(zip(d.indices, entry.indices)))
-        self.algebra = Algebra(hard=True, lookup=lookup)
+        self.algebra = Algebra(hard=True, lookup=written_out(program.definitions))
         use(extra, self.algebra, program.source.arguments)
 
     def form(self) -> Poly:

@@ -18,8 +18,9 @@ from derive.checking.report import Example
 from derive.derivation import Argument, Assumption, Story
 from derive.errors import BadInput, DeriveError, NotYet
 from derive.evaluate import Evaluator
-from derive.index import ZERO, At, Expr, Index, substitute
+from derive.index import ZERO, Expr, Index
 from derive.normal import Algebra
+from derive.normal.algebra import written_out
 from derive.points import Point, concrete, label_bounds, points
 from derive.trace.shapes import call
 
@@ -79,12 +80,7 @@ def lifted(function: Callable[..., Any], story: Story) -> Any:
 
 def same_form(left: Expr, right: Expr, story: Story, assume: Sequence[str] = ()) -> bool:
     """Whether two expressions in the names of a story have the same normal form."""
-    bodies = {d.name: d for d in reasoning(story)}
-
-    def lookup(entry: At) -> Expr | None:
-        d = bodies.get(entry.name)
-        return None if d is None else substitute(d.body, dict(zip(d.indices, entry.indices)))
-    algebra = Algebra(hard=True, lookup=lookup)
+    algebra = Algebra(hard=True, lookup=written_out(reasoning(story)))
     use(declared(assume, story.source.arguments), algebra, story.source.arguments)
     try:
         return algebra.is_zero(algebra.sub(algebra.canonical(left), algebra.canonical(right)))
