@@ -115,7 +115,7 @@ class Backward:
         named = self._worth_a_name(d, bar, single)
         name = unused(f"d{d.name}", self.reserved | {x.name for x in self.ready.definitions})
         if named:
-            chain.prose = f"{chain.prose} This derivative is called {name} from here on.".strip()
+            chain.prose = f"{chain.prose} The result of this section is called {name} from here on.".strip()
         self.sections.append(chain.section())
         if named:
             meaning = f"∂{self._label(single).name}/∂{d.name}"
