@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import derive
-from derive.app import files, signature, terminal
+from derive import signatures
+from derive.app import files, terminal
 from derive.app.commands import check_status
 from derive.checking import Report
 from derive.cli import main
@@ -326,11 +327,11 @@ def test_loading_leaves_nothing_behind(file):
 def test_guesses_follow_the_signature():
     def linear(w, X, y, lam, *, power=2.0): ...
     def other(W, X, y, b): ...
-    assert signature.signature(linear, {}).shapes == {"w": "d", "X": "m d", "y": "m", "lam": ""}
-    found = signature.signature(other, {"y": "m k"})
+    assert signatures.guessed_shapes(linear, {}).shapes == {"w": "d", "X": "m d", "y": "m", "lam": ""}
+    found = signatures.guessed_shapes(other, {"y": "m k"})
     assert found.shapes == {"W": "d k", "X": "m d", "y": "m k", "b": "k"} and found.guessed == {"W": "d k", "X": "m d", "b": "k"}
     with pytest.raises(BadInput, match="'q'"):
-        signature.signature(lambda q: q, {})
+        signatures.guessed_shapes(lambda q: q, {})
 
 
 def test_an_output_folder_is_tried_before_the_work(tmp_path):

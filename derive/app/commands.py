@@ -11,13 +11,14 @@ from typing import Any
 from derive import face
 from derive.app.files import Loader, split_target, usable_target, write_text
 from derive.app.proofs import kind_of, proof_status, proof_text, verdict_words
-from derive.app.signature import Signature, parse_shapes, parse_wrt, signature
+from derive.app.signature import parse_shapes, parse_wrt
 from derive.app.terminal import Screen
 from derive.checking import Report, check
 from derive.checking.report import OWN_LOSS, WRONG
 from derive.errors import BadInput
 from derive.face import Derivation
 from derive.proving.proof import prove
+from derive.signatures import Signature, guessed_shapes
 
 __all__ = ["check_command", "check_status", "emit_command", "explain_command", "prove_command", "show_report"]
 
@@ -54,7 +55,7 @@ def emit_command(options: argparse.Namespace, screen: Screen) -> int:
 def _derivations(options: argparse.Namespace, screen: Screen) -> list[Derivation]:
     """One derivation for each argument that --wrt names."""
     function = Loader().function(options.target)
-    found = signature(function, parse_shapes(options.shapes))
+    found = guessed_shapes(function, parse_shapes(options.shapes))
     _tell(found)
     derive = _KINDS[getattr(options, "kind", "gradient")]
     return [derive(function, wrt, found.shapes, options.assume or ()) for wrt in parse_wrt(options.wrt, function)]
@@ -73,7 +74,7 @@ def prove_command(options: argparse.Namespace, screen: Screen) -> int:
     """Decide whether two functions are equal for all sizes, and show why."""
     loader = Loader()
     left, right = loader.function(options.left), loader.function(options.right)
-    found = signature(left, parse_shapes(options.shapes))
+    found = guessed_shapes(left, parse_shapes(options.shapes))
     _tell(found)
     proof = prove(left, right, found.shapes, options.assume or ())
     screen.verdict(kind_of(proof), verdict_words(proof), f"{options.left} = {options.right}")
@@ -89,7 +90,7 @@ def check_command(options: argparse.Namespace, screen: Screen) -> int:
     loader = Loader()
     mine = loader.function(options.target)
     reference = loader.function(options.reference or _reference(options.target, loader))
-    found = signature(reference, parse_shapes(options.shapes))
+    found = guessed_shapes(reference, parse_shapes(options.shapes))
     _tell(found)
     chosen = parse_wrt(options.wrt, reference)
     wrt: Any = chosen[0] if len(chosen) == 1 else chosen
