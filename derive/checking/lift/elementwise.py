@@ -271,9 +271,6 @@ def _truth(value: Operand) -> bool:
     body = condition.entry(())
     if body in (ONE, ZERO):
         return body is ONE
-    loops = current().loops
-    if not loops:
-        refuse("a branch on data", "both sides would have to be followed; the function is checked at concrete sizes instead")
-    return bool(loops[-1].decide(body))
+    return bool(current().decide(body))
 
 

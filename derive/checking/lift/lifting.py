@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from types import FunctionType
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from io import StringIO
+from types import FunctionType, TracebackType
 from typing import Any
 
 import numpy as np
 
-from derive.checking.lift.arrays import Operand, Scalar, SymbolicArray, operand
+from derive.checking.lift.arrays import Operand, Scalar, SymbolicArray
+from derive.checking.lift.choices import Choices
+from derive.checking.lift.outputs import NOTHING, LiftedArray, Way, leaves, merged, output
 from derive.checking.lift.patch import Patcher
 from derive.checking.lift.session import CannotLift, Session, running
 from derive.checking.lift.sizes import integer
-from derive.checking.lift.storage import Storage
+from derive.checking.lift.storage import Storage, negation
 from derive.derivation import Argument, Assumption
 from derive.errors import DeriveError, Place
-from derive.index import ONE, At, Expr, Index
+from derive.index import At
 
 __all__ = ["Lifted", "LiftedArray", "lift"]
+
+_MOST_WAYS = 32
 
 # What Python and NumPy raise when code meets a value that it was not written for.
 _RAISED = (
     ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError, StopIteration, TypeError,
     ValueError, Warning,
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LiftedArray:
-    """An array that a function returned.
-
-    Attributes:
-        shape: its sizes.
-        indices: one index for each axis that is not of size 1, in order.
-        body: its entry, in those indices.
-        kind: 'float', 'int' or 'bool'.
-        alias: the argument whose memory it shares, or None.
-        place: the line that made it or wrote to it last.
-    """
-
-    shape: tuple[Expr, ...]
-    indices: tuple[Index, ...]
-    body: Expr
-    kind: str
-    alias: str | None = None
-    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +43,16 @@ class Lifted:
         mutated: the arguments that it changed in place.
         assumptions: what this rests on, such as labels in range.
         places: for each output, by its path such as '[1]' or "['W']", the line that made it or wrote to it last.
+        uncovered: the branches on data of which one side could not be followed, such as "line 12: if norm > 5 depends on data".
+        notes: what is no error but worth knowing, such as "precision drops to float32 at line 7".
     """
 
     outputs: Any
     mutated: tuple[str, ...]
     assumptions: tuple[Assumption, ...]
     places: Mapping[str, Place]
+    uncovered: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _argument(argument: Argument) -> Any:
@@ -73,62 +63,74 @@ def _argument(argument: Argument) -> Any:
     return SymbolicArray(storage, sizes, lambda at: at)
 
 
-def _output(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        parts = [_output(part) for part in value]
-        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
-    if isinstance(value, dict):
-        return {name: _output(part) for name, part in value.items()}
-    if value is None or isinstance(value, (str, FunctionType)):
-        return value
-    found = operand(value)
-    sizes = found.sizes
-    if isinstance(found, SymbolicArray):
-        copy = Storage(sizes, found.kind, found.entry)
-        indices = tuple(index for index, size in zip(copy.indices, sizes) if size is not ONE)
-        return LiftedArray(sizes, indices, copy.body, found.kind, found.storage.owner, found.storage.place)
-    return LiftedArray((), (), found.entry(()), found.kind, None, getattr(value, "place", None))
-
-
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, LiftedArray]]:
-    if isinstance(value, LiftedArray):
-        yield path, value
-    elif isinstance(value, (tuple, list)):
-        for position, part in enumerate(value):
-            yield from _leaves(part, f"{path}[{position}]")
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            yield from _leaves(part, f"{path}[{name!r}]")
-
-
 def _run(session: Session, function: FunctionType, values: Mapping[str, Any]) -> Any:
     patched = Patcher(session).function(function)
     try:
-        with np.errstate(all="ignore"):
-            outputs = _output(patched(**values))
+        with np.errstate(all="ignore"), redirect_stdout(StringIO()):
+            outputs = output(patched(**values))
         if session.failure is not None:
             raise session.failure
         return outputs
     except DeriveError:
         raise
-    except _RAISED as error:
+    except Exception as error:
+        if session.choices.taken() and not session.loops and session.failure is None and _on_purpose(session, error):
+            return NOTHING
+        if not isinstance(error, _RAISED):
+            raise
         place = _raised_at(session, error)
         raise CannotLift(f"the function raised {type(error).__name__} on symbolic arrays: {error}", place=place) from error
 
 
-def _raised_at(session: Session, error: BaseException) -> Place | None:
-    found = None
+def _frames(error: BaseException) -> Iterator[TracebackType]:
     trace = error.__traceback__
     while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if name in session.files:
-            found = Place(name, trace.tb_lineno)
+        yield trace
         trace = trace.tb_next
-    return found
+
+
+def _raised_at(session: Session, error: BaseException) -> Place | None:
+    found = [trace for trace in _frames(error) if trace.tb_frame.f_code.co_filename in session.files]
+    return Place(found[-1].tb_frame.f_code.co_filename, found[-1].tb_lineno) if found else None
+
+
+def _on_purpose(session: Session, error: BaseException) -> bool:
+    """Whether the user's own `raise` or `assert` raised it."""
+    last = list(_frames(error))[-1]
+    code = last.tb_frame.f_code
+    return code.co_filename in session.files and dis.opname[code.co_code[last.tb_lasti]] == "RAISE_VARARGS"
+
+
+@dataclass
+class _Found:
+    """What the ways that were run so far gave."""
+
+    ways: list[Way] = field(default_factory=list)
+    mutated: dict[str, None] = field(default_factory=dict)
+    assumptions: dict[str, Assumption] = field(default_factory=dict)
+    uncovered: dict[str, None] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def add(self, session: Session, choices: Choices, outputs: Any, values: Mapping[str, Any]) -> None:
+        """Keep what one way gave."""
+        self.ways.append(Way(tuple(choices.taken()), outputs))
+        storages = [value.storage for value in values.values() if isinstance(value, Operand) and isinstance(value, SymbolicArray)]
+        self.mutated.update({str(storage.owner): None for storage in storages if storage.version})
+        self.notes.update(session.notes)
+        for text, assumption in session.assumptions.items():
+            self.assumptions.setdefault(text, assumption)
+        if outputs is NOTHING:
+            text = _branch(choices.places[choices.position - 1])
+            self.uncovered[f"{text} depends on data, and one side raises an error"] = None
+            self.assumptions[f"no error is raised: {text}"] = Assumption(f"no error is raised: {text}", negation(choices.guard()))
+
+
+def _branch(place: Place | None) -> str:
+    return "a branch" if place is None else f"line {place.line}: {place.text.strip().removesuffix(':')}"
 
 
 def lift(function: Callable[..., Any], arguments: Mapping[str, Argument]) -> Lifted:
-    """Run a handwritten NumPy function on arrays with symbolic sizes.
+    """Run a handwritten NumPy function on arrays with symbolic sizes, once for each way through its branches on data.
 
     Args:
         function: a plain Python function; it is rebuilt, never changed, and called with the arguments by name.
@@ -138,20 +140,27 @@ def lift(function: Callable[..., Any], arguments: Mapping[str, Argument]) -> Lif
         its value as index expressions, over the reals, for all sizes ≥ 1.
 
     Raises:
-        CannotLift: it does something that has no index expression, such as a branch on data; run it at concrete sizes.
+        CannotLift: it does something that has no index expression; run it at concrete sizes.
         BadInput: NumPy itself would refuse what it does, for sizes in general.
 
     >>> m = Size("m")                                                       # doctest: +SKIP
     >>> lift(lambda x: (x * x).sum(), {"x": Argument("x", (m,))}).outputs   # doctest: +SKIP
     """
     inner: Any = function
-    with running() as session:
-        if not isinstance(inner, FunctionType):
-            raise CannotLift(f"a {type(function).__name__} is no plain Python function", hint="wrap it in a def")
-        values = {name: _argument(argument) for name, argument in arguments.items()}
-        session.files.add(inner.__code__.co_filename)
-        outputs = _run(session, inner, values)
-        storages = [value.storage for value in values.values() if isinstance(value, Operand) and isinstance(value, SymbolicArray)]
-        mutated = tuple(str(storage.owner) for storage in storages if storage.version)
-        places = {path: leaf.place for path, leaf in _leaves(outputs) if leaf.place is not None}
-        return Lifted(outputs, mutated, tuple(session.assumptions.values()), places)
+    if not isinstance(inner, FunctionType):
+        raise CannotLift(f"a {type(function).__name__} is no plain Python function", hint="wrap it in a def")
+    choices, found, more = Choices(), _Found(), True
+    while more:
+        with running(choices) as session:
+            choices.start()
+            values = {name: _argument(argument) for name, argument in arguments.items()}
+            outputs = _run(session, inner, values)
+            found.add(session, choices, outputs, values)
+            more = choices.advance()
+        if len(found.ways) > _MOST_WAYS:
+            raise CannotLift(f"more than {_MOST_WAYS} ways through branches on data")
+    outputs = merged(found.ways)
+    if outputs is NOTHING:
+        raise CannotLift("every way through the function raises an error")
+    places = {path: leaf.place for path, leaf in leaves(outputs) if leaf.place is not None}
+    return Lifted(outputs, tuple(found.mutated), tuple(found.assumptions.values()), places, tuple(found.uncovered), tuple(found.notes))

@@ -9,17 +9,18 @@ Legend: i is the loop's index, g the guard of a way through the branches, b the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, operand, shape_text
+from derive.checking.lift.choices import Choices
 from derive.checking.lift.registry import call
 from derive.checking.lift.session import current, new_index, refuse
 from derive.checking.lift.standins import Cell, Poison
-from derive.checking.lift.storage import Location, Storage, choose, guarded, negation, solve
+from derive.checking.lift.storage import Location, Storage, choose, guarded, solve
 from derive.index import ONE, Expr, Index, Num, Sum, add, substitute
 
 __all__ = ["Loop", "Poison", "iterate", "plus", "symbolic_length"]
@@ -37,64 +38,37 @@ class _Way:
     records: dict[Storage, _Record]
 
 
-@dataclass
-class Loop:
+class Loop(Choices):
     """A symbolic loop that is being run."""
 
-    index: Index
-    value: Any
-    decisions: list[tuple[Expr, bool]] = field(default_factory=list)
-    position: int = 0
-    before: dict[Storage, Expr] = field(default_factory=dict)
-    records: dict[Storage, _Record] = field(default_factory=dict)
-    ways: list[_Way] = field(default_factory=list)
-    cells: list[Any] = field(default_factory=list)
-    names: dict[str, Any] = field(default_factory=dict)
-    holders: list[tuple[Any, Any]] = field(default_factory=list)
+    def __init__(self, index: Index) -> None:
+        super().__init__()
+        self.index = index
+        self.before: dict[Storage, Expr] = {}
+        self.records: dict[Storage, _Record] = {}
+        self.ways: list[_Way] = []
+        self.cells: list[Any] = []
+        self.names: dict[str, Any] = {}
+        self.holders: list[tuple[Any, Any]] = []
 
     def log(self, storage: Storage, what: str, location: Location, amount: Expr) -> None:
         """Note a read, an addition or a store, before it is done."""
         self.before.setdefault(storage, storage.body)
         self.records.setdefault(storage, []).append((what, location, amount))
 
-    def decide(self, condition: Expr) -> bool:
-        """Which way to go at a branch: the way of this run."""
-        outer: list[tuple[Expr, bool]] = [pair for loop in current().loops[:-1] for pair in loop.decisions[: loop.position]]
-        for known, outcome in [*outer, *self.decisions[: self.position]]:
-            if known is condition:
-                return outcome
-            if negation(known) is condition:
-                return not bool(outcome)
-        if self.position == len(self.decisions):
-            self.decisions.append((condition, True))
-        known, chosen = self.decisions[self.position]
-        if known is not condition:
-            refuse("the loop takes other branches when it is run again")
-        self.position += 1
-        return chosen
-
     def start_way(self) -> None:
         """Make ready for one way through the branches."""
-        self.position, self.records = 0, {}
+        self.start()
+        self.records = {}
 
     def end_way(self) -> bool:
         """Put everything back and say whether there is another way."""
-        if self.position != len(self.decisions):
-            refuse("the loop takes other branches when it is run again")
-        guard: Expr = ONE
-        for condition, outcome in reversed(self.decisions):
-            guard = guarded(condition if outcome else negation(condition), guard)
-        self.ways.append(_Way(guard, {storage: storage.body for storage in self.records}, self.records))
+        self.ways.append(_Way(self.guard(), {storage: storage.body for storage in self.records}, self.records))
         if len(self.ways) > _MOST_WAYS:
             refuse("too many ways through the branches of a loop")
         for storage in self.records:
             storage.body = self.before[storage]
-        while self.decisions and not self.decisions[-1][1]:
-            self.decisions.pop()
-        if not self.decisions:
-            return False
-        self.decisions[-1] = (self.decisions[-1][0], False)
-        return True
+        return self.advance()
 
     def close(self) -> None:
         """Do to each storage what all iterations together do."""
@@ -258,9 +232,8 @@ def iterate(iterable: Any, leaves: bool) -> Iterator[Any]:
         refuse(f"a loop over {shape_text([length])[1:-2]} elements that may end early")
     index = new_index(length)
     loops = current().loops
-    loop = Loop(index, None)
+    loop = Loop(index)
     loops.append(loop)
-    loop.start_way()
     while True:
         loop.start_way()
         yield loop, iterable.element(index) if isinstance(iterable, Elements) else iterable[Scalar(index, "int")]

@@ -24,11 +24,13 @@ class CannotLift(NotYet):
 
 
 class Session:
-    """One run: the user's files, the letters given to sizes, the assumptions met, the loops that are being run (innermost last), and the
-    first failure.
+    """One run: the user's files, the letters given to sizes, the assumptions met, what is worth a note, the loops that are being run (innermost
+    last), the first failure, and the choices at branches on data outside of loops.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, choices: Any = None) -> None:
+        self.choices = choices
+        self.notes: dict[str, None] = {}
         self.files: set[str] = set()
         self.letters: dict[Expr, str] = {}
         self.assumptions: dict[str, Assumption] = {}
@@ -38,6 +40,19 @@ class Session:
     def assume(self, text: str, condition: Expr) -> None:
         """Record an assumption, once for each text."""
         self.assumptions.setdefault(text, Assumption(text, condition))
+
+    def note(self, text: str) -> None:
+        """Record a note, with the line."""
+        place = self.place()
+        self.notes[text if place is None else f"{text} at line {place.line}"] = None
+
+    def decide(self, condition: Expr) -> bool:
+        """Which way to go at a branch on data: the innermost loop's choice, or the whole run's."""
+        levels = [self.choices, *self.loops]
+        if levels[-1] is None:
+            refuse("a branch on data")
+        outer = [decision for level in levels[:-1] if level is not None for decision in level.taken()]
+        return bool(levels[-1].decide(condition, outer))
 
     def place(self) -> Place | None:
         """The line of the user's code that is running: the innermost frame of a file that was lifted."""
@@ -68,9 +83,9 @@ def current() -> Session:
 
 
 @contextmanager
-def running() -> Iterator[Session]:
-    """Start a run."""
-    token = _session.set(Session())
+def running(choices: Any = None) -> Iterator[Session]:
+    """Start a run, with its choices at branches on data."""
+    token = _session.set(Session(choices))
     try:
         yield _session.get()
     finally:
