@@ -25,7 +25,7 @@ from derive.trace import Program, read
 from derive.trace.read import reachable
 from derive.trace.shapes import Shapes, place_of
 
-__all__ = ["STATEMENTS", "Derivation", "SympyStep", "gradient", "hessian", "jacobian", "vjp"]
+__all__ = ["STATEMENTS", "Derivation", "SympyStep", "Wrt", "assumption_texts", "gradient", "hessian", "jacobian", "vjp"]
 
 # Each rule that a step can name: what it says in plain words, and in LaTeX.
 STATEMENTS: dict[str, tuple[str, str]] = {
@@ -88,7 +88,7 @@ class Derivation:
     @functools.cached_property
     def assumptions(self) -> tuple[str, ...]:
         """What the result rests on, in words and symbols; conventions at kinks and readings of literals among them."""
-        own = tuple(_assumption_text(a, self._notation) for a in self.story.assumptions)
+        own = assumption_texts(self.story.assumptions, self._notation)
         return ("theorems over the real numbers, for all sizes ≥ 1", *own, *self.story.conventions)
 
     @property
@@ -176,10 +176,9 @@ class Derivation:
         return emit.compile_source(self.numpy(), emit.function_name(self.story))
 
 
-def _assumption_text(assumption: Assumption, notation: render.Notation) -> str:
-    if assumption.condition is None:
-        return assumption.text
-    return f"{assumption.text}: {render.relation(assumption.condition, notation)}"
+def assumption_texts(assumptions: Sequence[Assumption], notation: render.Notation) -> tuple[str, ...]:
+    """Assumptions in words and symbols."""
+    return tuple(a.text if a.condition is None else f"{a.text}: {render.relation(a.condition, notation)}" for a in assumptions)
 
 
 # ------------------------------------------------------------------------------------------- asking for one

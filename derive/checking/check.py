@@ -1,290 +1,239 @@
-"""Check somebody's handwritten NumPy gradient: symbolic against analytic against autodiff.
+"""Check somebody's handwritten gradient: symbolic against analytic against autodiff.
 
 The handwritten code is run on arrays of index expressions with symbolic sizes, so that what it computes becomes a formula for all sizes; that is
-compared with the derived gradient by normal form.  Numbers are the third leg: they confirm, refute, and take over where the code
-cannot be lifted.
+compared with the derived gradient by normal form.  Where a symbolic size is impossible the same is done at concrete sizes.  Numbers are the
+third leg: they confirm, refute, and take over where the code has no formula.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from derive.assume import declared, use
-from derive.calculus.differentiate import differentiate
-from derive.checking.arguments import matched, name_of
-from derive.checking.difference import Differences, apart_in_digits, reasoning
-from derive.checking.lift import CannotLift, LiftedArray, lift
-from derive.checking.numbers import Numbers, Trial, apart
-from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report
-from derive.derivation import Assumption, Definition, Story
-from derive.errors import BadInput, DeriveError, NotYet
-from derive.face import Derivation, Wrt, gradient
-from derive.index import Expr, Iverson, Poly, substitute, walk
-from derive.normal import P0, Algebra
-from derive.normal.algebra import written_out
-from derive.points import Point, enlarged, sizes_of
-from derive.trace import Program
-from derive.trace.shapes import Shapes, place_of
+from derive.assume import declared
+from derive.checking.adapters import Layout
+from derive.checking.arguments import parameters_of
+from derive.checking.atsizes import AtSizes
+from derive.checking.foreign import custom_rule_report, foreign_subject, recognised
+from derive.checking.formulas import Formulas, formulas_of
+from derive.checking.judge import Case, Judge, own_loss, value_verdict
+from derive.checking.layouts import candidates, given_layouts
+from derive.checking.numbers import Numbers
+from derive.checking.own import forward_shape
+from derive.checking.repair import repair
+from derive.checking.report import CANNOT_RUN, WRONG, Report
+from derive.checking.safety import findings
+from derive.checking.subject import Subject, subject_of
+from derive.checking.truth import Reference, Truth, reference_of
+from derive.derivation import Argument
+from derive.errors import BadInput, DeriveError
+from derive.face import Wrt
+from derive.signatures import guessed_shapes
+from derive.trace.shapes import Shapes, annotated_shapes, argument_shapes, place_of
 
 __all__ = ["check"]
 
-_POINTS = 9
-def check(handwritten: Callable[..., Any], reference: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None,
-          assume: Sequence[str] = ()) -> Report:
-    """Check a handwritten NumPy gradient against the derivative of a loss.
+_SECONDS = 10.0
+Code = Callable[..., Any] | tuple[Callable[..., Any], Callable[..., Any]]
+
+
+def check(handwritten: Code, reference: Callable[..., Any] | None = None, wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = (), *,
+          fixed: Mapping[str, Any] | None = None, returns: Sequence[str] | None = None, layouts: Mapping[str, str] | None = None,
+          seconds: float = _SECONDS) -> Report:
+    """Check a handwritten gradient against the derivative of a loss or of a layer.
 
     Args:
-        handwritten: a NumPy function that returns the gradient, (loss, gradient), or gradients in a dict by name or in the order of `wrt`.
-        reference: the loss as a JAX function.  Arguments are matched by name, by names in common use for the same thing, or by position.
-        wrt, shapes, assume: as for `derive.gradient`.
+        handwritten: a NumPy function that returns the gradient, (loss, gradient), or gradients in a dict by name or in order; a pair
+            (forward, backward) with `out, cache = forward(...)` and `dx, dw = backward(dout, cache)`; a `torch.autograd.Function`; a
+            `jax.custom_vjp` or `jax.custom_jvp`.
+        reference: the loss, or the array-valued layer, as a JAX function.  Arguments are matched by name, by names in common use for the same
+            thing, or by position.  None checks the gradient against the loss that the function returns itself.
+        wrt: an argument of the reference, or several; None is every argument whose gradient is returned, as far as that can be told, else the
+            first one.
+        shapes: as for `derive.gradient`; None reads annotations, of the reference or of the handwritten code, then guesses from names in common use.
+        assume: as for `derive.gradient`.
+        fixed: values of further parameters of the handwritten code, such as {"conv_param": {"stride": 1, "pad": 0}}.
+        returns: the arguments whose gradients are returned, in order, where the code does not tell.
+        layouts: for arguments that the code wants in another layout: 'transposed', 'one-hot' or 'signs' (−1 and +1 for the labels 0 and 1).  A
+            transposed matrix and one-hot labels are recognised.
+        seconds: about how long the check may take; what is left undone is said.
 
     Returns:
         A `Report`: `.ok`, `.verdict`, `.diagnosis`, `.counterexample`, `.warnings`; printing it says everything.
 
     Raises:
-        BadInput, NotYet: the reference cannot be derived, or the arguments do not match.
+        BadInput: the arguments do not match, a shape is missing, or `wrt` is no float argument.
     """
-    derived = gradient(reference, wrt, shapes, assume)
-    several = derived if isinstance(derived, dict) else {derived.wrt: derived}
-    first = next(iter(several.values()))
-    names = matched(handwritten, first.story.source.arguments)
-    extra = tuple(declared(assume, first.story.source.arguments))
-    reports = {name: _Check(handwritten, reference, d, names, k, len(several), extra).report() for k, (name, d) in enumerate(several.items())}
-    if len(reports) == 1:
-        return next(iter(reports.values()))
-    worst = next((r for r in reports.values() if not r.ok), next(iter(reports.values())))
-    return replace(worst, wrt=", ".join(reports), parts=reports, warnings=tuple({w: None for r in reports.values() for w in r.warnings}))
-
-
-@dataclass
-class _Formulas:
-    """What the handwritten code computes, as formulas: the gradient, and the loss where it returns one."""
-
-    gradient: LiftedArray
-    loss: LiftedArray | None
-    assumptions: tuple[Assumption, ...]
+    kind = recognised(handwritten)
+    if kind.startswith("jax."):
+        return custom_rule_report(handwritten, wrt, shapes, assume)
+    return _Check(handwritten, reference, wrt, shapes, assume, fixed, returns, layouts, seconds, kind).report()
 
 
 class _Check:
-    def __init__(self, handwritten: Callable[..., Any], reference: Callable[..., Any], derived: Derivation, names: Mapping[str, str],
-                 position: int, count: int, extra: tuple[Assumption, ...]) -> None:
-        self.handwritten, self.derived, self.names = handwritten, derived, names
-        self.position, self.count, self.extra = position, count, extra
-        self.story: Story = derived.story
-        self.numbers = Numbers(handwritten, names, reference, self.story)
-        self.warnings: dict[str, None] = {}
-        self.seen: list[tuple[Point, Any]] = []
-        self.base = Report(name_of(handwritten), derived.wrt, UNDECIDED, place=place_of(handwritten))
+    """One call of `check`."""
+
+    def __init__(self, code: Any, reference: Callable[..., Any] | None, wrt: Wrt, shapes: Shapes, assume: Sequence[str], fixed: Mapping[str, Any] | None,
+                 returns: Sequence[str] | None, layouts: Mapping[str, str] | None, seconds: float, kind: str) -> None:
+        self.code, self.kind, self.fixed, self.returns, self.seconds = code, kind, fixed, returns, seconds
+        self.parts = tuple(code) if isinstance(code, (tuple, list)) else (code,)
+        main = reference if reference is not None else self.parts[0]
+        shapes = _known_shapes(main, self.parts, shapes, fixed or {})
+        self.reference: Reference | None = None if reference is None else reference_of(reference, shapes, assume)
+        if self.reference is not None:
+            self.arguments = self.reference.arguments
+            self.extra = self.reference.extra
+        else:
+            own = argument_shapes(_without(self.parts[0], fixed or {}), shapes)
+            self.arguments, self.extra = (*own, *self._incoming(own)), tuple(declared(assume, own))
+        self.wrt = self._asked(wrt)
+        self.several = wrt is not None and not isinstance(wrt, (str, int))
+        given = given_layouts(layouts or {}, self.arguments, self.reference.bounds if self.reference is not None else {})
+        self.subject = self._subject(self.wrt or self._floats(), given)
+        if not self.wrt:
+            self.wrt = tuple(name for name in self.subject.returns if name in self._floats())
+
+    # ------------------------------------------------------------------------------------------- what is asked
+
+    def _floats(self) -> tuple[str, ...]:
+        return tuple(a.name for a in self.arguments if a.kind == "float" and a.name != "dout")
+
+    def _asked(self, wrt: Wrt) -> tuple[str, ...]:
+        """The arguments named by `wrt`; empty for None."""
+        names = [a.name for a in self.arguments if a.name != "dout"]
+        out = []
+        for one in () if wrt is None else [wrt] if isinstance(wrt, (str, int)) else wrt:
+            name = names[one] if isinstance(one, int) and not isinstance(one, bool) and -len(names) <= one < len(names) else one
+            if name not in names:
+                raise BadInput(f"wrt={one!r} is no argument; the arguments are {', '.join(names)}.", place=place_of(self.parts[-1]))
+            if name not in self._floats():
+                raise BadInput(f"{name!r} holds no float numbers, and there is no derivative with respect to those.", place=place_of(self.parts[-1]),
+                               hint=f"Name a float argument: {', '.join(self._floats())}.")
+            out.append(str(name))
+        return tuple(out)
+
+    def _subject(self, wrt: Sequence[str], layouts: Mapping[str, Layout]) -> Subject:
+        if self.kind:
+            return foreign_subject(self.code, self.arguments, wrt, fixed=self.fixed)
+        return subject_of(self.code, self.arguments, wrt, fixed=self.fixed, returns=self.returns, layouts=layouts)
 
     # ------------------------------------------------------------------------------------------- the whole
 
     def report(self) -> Report:
-        wrong, tried, failure = self._numbers()
-        if failure is not None:
-            return replace(self.base, verdict=CANNOT_RUN, diagnosis=(failure,))
+        """The report on everything that was asked."""
+        formulas = self._formulas(self.subject)
+        truth = self._truth(self.subject, formulas)
+        numbers = Numbers(self.subject, truth)
+        wrt = self._present(numbers)
+        found = self._judged(self.subject, truth, numbers, formulas, wrt)
+        if not found.ok and not self.subject.layouts and self.reference is not None:
+            found = self._other_layouts(found, wrt)
+        return found
+
+    def _formulas(self, subject: Subject) -> Formulas | DeriveError:
         try:
-            formulas = self._lift()
-        except (CannotLift, NotYet) as error:
-            return self._finish(self._by_numbers(wrong, tried, error))
-        except BadInput as error:
-            return self._finish(replace(self._by_numbers(wrong, tried, error), verdict=WRONG if wrong else UNDECIDED))
-        return self._finish(self._by_formula(formulas, wrong, tried))
+            return formulas_of(subject, self.arguments)
+        except DeriveError as error:
+            return error
 
-    def _finish(self, report: Report) -> Report:
-        return replace(report, warnings=tuple(self.warnings))
+    def _truth(self, subject: Subject, formulas: Formulas | DeriveError) -> Truth:
+        if self.reference is not None:
+            return self.reference
+        return own_loss(subject, self.arguments, self.extra, formulas)
 
-    # ------------------------------------------------------------------------------------------- numbers
+    def _incoming(self, own: Sequence[Argument]) -> list[Argument]:
+        """`dout`, in the shape of what the forward pass returns, for a pair without a reference."""
+        if len(self.parts) == 1:
+            return []
+        shape = forward_shape(self.parts[0], own, self.fixed or {})
+        return [Argument("dout", shape)] if shape else []
 
-    def _numbers(self) -> tuple[Example | None, int, str | None]:
-        """(a counterexample, how many points were compared, why it could not be run)."""
-        found, tried, failure = None, 0, None
-        for point in self.numbers.points(_POINTS):
-            trial = self.numbers.run(point)
-            if trial.error is not None:
-                failure = failure or f"it raises {type(trial.error).__name__}: {trial.error} (at sizes {point.sizes})"
+    def _present(self, numbers: Numbers) -> tuple[str, ...]:
+        """The arguments to judge: those that were asked for, else all whose gradient is returned, else the first."""
+        if self.wrt:
+            return self.wrt
+        returned = next((t.gradients for t in numbers.trials() if t.error is None), {})
+        floats = self._floats()
+        return tuple(name for name in floats if name in returned) or floats[:1]
+
+    def _judged(self, subject: Subject, truth: Truth, numbers: Numbers, formulas: Formulas | DeriveError, wrt: Sequence[str]) -> Report:
+        exact = AtSizes(subject, truth, self.seconds / 4)
+        value = value_verdict(subject, truth, numbers, formulas, exact, wrt[0])
+        own = own_loss(subject, truth, formulas) if value and not truth.own else None
+        case = Case(subject, truth, numbers, formulas, exact, value, own)
+        reports = {name: Judge(case, name).report() for name in wrt}
+        return self._finished(case, reports)
+
+    def _finished(self, case: Case, reports: Mapping[str, Report]) -> Report:
+        """The reports with what concerns all arguments alike: safety, changed inputs, and the repair of what is wrong."""
+        found = findings(case.subject, case.truth, tuple(reports)) if any(r.verdict != CANNOT_RUN for r in reports.values()) else ()
+        notes = [f"it changes its argument {name} in place" for name in case.formulas.mutated] if isinstance(case.formulas, Formulas) else []
+        notes += list(case.formulas.notes) if isinstance(case.formulas, Formulas) else []
+        notes += [f.text for f in found if not f.serious]
+        notes += [f"{case.subject.names.get(name, name)} is given {layout.words}" for name, layout in case.subject.layouts.items()]
+        faults = tuple(dict.fromkeys((*case.numbers.faults(), *(f.text for f in found if f.serious))))
+        told = {name: replace(r, warnings=tuple(dict.fromkeys((*r.warnings, *notes))), faults=faults) for name, r in reports.items()}
+        told = self._repaired(case, told)
+        if len(told) == 1:
+            return next(iter(told.values()))
+        worst = next((r for r in told.values() if r.wrong), next((r for r in told.values() if not r.ok), next(iter(told.values()))))
+        return replace(worst, wrt=", ".join(told), parts=told)
+
+    def _repaired(self, case: Case, reports: Mapping[str, Report]) -> dict[str, Report]:
+        """The reports with the repair of a wrong gradient, where one is found and is right for more than the numbers at hand."""
+        wrong = [name for name, r in reports.items() if r.verdict == WRONG]
+        if not wrong or self.kind:
+            return dict(reports)
+        hints = [line for name in wrong for line in reports[name].diagnosis]
+        found = repair(case.subject, case.truth, tuple(reports), hints=hints)
+        if found is None:
+            return dict(reports)
+        again = case.subject.replaced(*found.functions)
+        numbers = Numbers(again, case.truth)
+        if any(numbers.compare(name).example is not None for name in reports):
+            return dict(reports)
+        return {name: replace(r, fix=found.diff, line=found.line) if name in wrong else r for name, r in reports.items()}
+
+    def _other_layouts(self, found: Report, wrt: Sequence[str]) -> Report:
+        """The same code given transposed matrices or labels in another form, where only that makes it run, or makes it right."""
+        for layouts in candidates(self.subject, self.arguments, self._reference().bounds, found):
+            subject = self.subject.laid_out(layouts)
+            numbers = Numbers(subject, self._reference())
+            if any(t.error is not None for t in numbers.trials()) or not numbers.trials():
                 continue
-            self._note(trial)
-            claimed = self._claimed(trial.returned)
-            true = self.numbers.true(point, self.derived.wrt)
-            tried += 1
-            example = self._example(trial, claimed, true)
-            self.seen.append((point, claimed))
-            if example is not None and (found is None or _more_telling(example, found)):
-                found = example
-        if failure is not None and tried:
-            self.warnings[f"at some sizes {failure}"] = None
-        return found, tried, None if tried else failure or "no point was found at which it runs"
+            other = self._judged(subject, self._reference(), numbers, self._formulas(subject), wrt)
+            runs_only_so = found.verdict == CANNOT_RUN or any(part.verdict == CANNOT_RUN for part in found.parts.values())
+            if other.ok or (runs_only_so and other.verdict != CANNOT_RUN):
+                return other
+        return found
 
-    def _note(self, trial: Trial) -> None:
-        for name in trial.mutated:
-            self.warnings[f"it changes its argument {name} in place"] = None
-        for message in trial.warned:
-            self.warnings[f"NumPy warns: {message}"] = None
-
-    def _claimed(self, returned: Any) -> Any:
-        """The gradient among what was returned."""
-        wrt = self.derived.wrt
-        parts = returned if isinstance(returned, tuple) else (returned,)
-        for part in parts:
-            if isinstance(part, Mapping):
-                for key in (wrt, self.names[wrt], f"d{wrt}"):
-                    if key in part:
-                        return part[key]
-        if self.count > 1:
-            return parts[len(parts) - self.count + self.position]
-        if len(parts) > 2:
-            raise BadInput(f"{name_of(self.handwritten)} returns {len(parts)} values.", place=place_of(self.handwritten),
-                           hint="Return the gradient, (loss, gradient), or a dict of gradients by name.")
-        return parts[-1]
-
-    def _own_loss(self, returned: Any) -> Any:
-        parts = returned if isinstance(returned, tuple) else (returned,)
-        return parts[0] if (len(parts) > 1 and not isinstance(parts[0], Mapping) and len(parts) == self.count + 1) or (
-            len(parts) == 2 and isinstance(parts[1], Mapping)) else None
-
-    def _example(self, trial: Trial, claimed: Any, true: np.ndarray) -> Example | None:
-        arrays = {self.names[name]: value for name, value in trial.point.arrays.items() if name in self.names}
-        shape = np.shape(claimed)
-        if shape != true.shape:
-            self.warnings[f"the gradient has shape {shape} where the argument has {true.shape}"] = None
-            if np.size(claimed) not in (1, true.size):
-                return Example(trial.point.sizes, arrays, float("nan"), float(true.ravel()[0]) if true.size else 0.0, ())
-            flat = np.asarray(claimed, dtype=float).ravel()
-            claimed = flat.reshape(true.shape) if flat.size == true.size else np.full(true.shape, flat[0])
-        differ, place = apart(claimed, true)
-        if not differ:
-            return None
-        return Example(trial.point.sizes, arrays, float(np.asarray(claimed, dtype=float)[place]), float(true[place]), place)
-
-    def _by_numbers(self, wrong: Example | None, tried: int, why: DeriveError) -> Report:
-        where = f" ({why.place})" if why.place else ""
-        note = f"not lifted to a formula: {why.met}{where}"
-        if wrong is not None:
-            words = Differences(self.story).by_numbers([(p, c) for p, c in self.seen if np.shape(c) == self._shape(p)],
-                                                       sizes_of(self.story.source.arguments))
-            return replace(self.base, verdict=WRONG, counterexample=wrong, tried=tried, diagnosis=(*words, note))
-        return replace(self.base, verdict=NUMERIC, tried=tried, diagnosis=(note,))
-
-    def _shape(self, point: Point) -> tuple[int, ...]:
-        return np.shape(point.arrays[self.derived.wrt])
-
-    # ------------------------------------------------------------------------------------------- formulas
-
-    def _lift(self) -> _Formulas:
-        arguments = {self.names[a.name]: a for a in self.story.source.arguments if a.name in self.names}
-        lifted = lift(self.handwritten, arguments)
-        for name in lifted.mutated:
-            self.warnings[f"it changes its argument {name} in place"] = None
-        found = self._claimed(lifted.outputs)
-        loss = self._own_loss(lifted.outputs)
-        if not isinstance(found, LiftedArray):
-            raise CannotLift("The gradient that is returned is no array.")
-        return _Formulas(found, loss if isinstance(loss, LiftedArray) else None, tuple(lifted.assumptions))
-
-    def _by_formula(self, formulas: _Formulas, wrong: Example | None, tried: int) -> Report:
-        result = self.story.result
-        own = formulas.gradient
-        base = replace(self.base, tried=tried, counterexample=wrong, assumptions=self.derived.assumptions)
-        if [i.size for i in own.indices] != [i.size for i in result.indices]:
-            shape = ", ".join(str(n.args[0]) for n in own.shape)
-            return replace(base, verdict=WRONG if wrong else UNDECIDED, diagnosis=(f"the gradient has the shape ({shape})",))
-        claimed = substitute(own.body, dict(zip(own.indices, result.indices)))
-        equal, ties = self._equal(claimed, result.body, reasoning(self.story))
-        loss = self._loss_verdict(formulas)
-        if equal and wrong is None:
-            return replace(base, verdict=PROVED, loss=loss)
-        if ties and (wrong is None or self._only_ties(wrong)):
-            return replace(base, verdict=OFF_KINK, loss=loss, counterexample=None, diagnosis=self._tie_words(wrong))
-        if equal:
-            return replace(base, verdict=UNDECIDED, loss=loss,
-                           diagnosis=("the formulas are equal but the numbers are not: rounding, overflow, or a fault of derive",))
-        if wrong is None:
-            wrong = apart_in_digits(self.story, claimed, self.names, [*self.numbers.points(3), *map(enlarged, self.numbers.points(2))])
-            if wrong is None:
-                return replace(base, verdict=NUMERIC, loss=loss, diagnosis=("the formulas were not seen to be equal, although the numbers agree",))
-            base = replace(base, counterexample=wrong)
-        difference, words = Differences(self.story).explain(claimed)
-        if formulas.loss is not None and self._right_for_own(formulas, claimed):
-            own_words = "it is the derivative of the loss that the function itself returns; against the reference's gradient:"
-            return replace(base, verdict=OWN_LOSS, loss=loss, difference=difference, diagnosis=(own_words, *words))
-        return replace(base, verdict=WRONG, loss=loss, difference=difference, diagnosis=words)
-
-    def _equal(self, left: Expr, right: Expr, definitions: Sequence[Definition]) -> tuple[bool, bool]:
-        """Whether two expressions have the same normal form, everywhere and ties aside."""
-        algebra = Algebra(hard=True, lookup=written_out(definitions))
-        use(self.extra, algebra, self.story.source.arguments)
-        try:
-            gap = algebra.sub(algebra.canonical(left), algebra.canonical(right))
-            if algebra.is_zero(gap):
-                return True, True
-            return False, algebra.is_zero(_without_ties(algebra, gap))
-        except NotYet:
-            return False, False
-
-    def _only_ties(self, wrong: Example) -> bool:
-        """Whether the numbers agree at every point of general position."""
-        for point in self.numbers.points(_POINTS):
-            if point.style == "ties":
-                continue
-            trial = self.numbers.run(point)
-            if trial.error is None and self._example(trial, self._claimed(trial.returned), self.numbers.true(point, self.derived.wrt)):
-                return False
-        return True
-
-    @staticmethod
-    def _tie_words(wrong: Example | None) -> tuple[str, ...]:
-        if wrong is None:
-            return ()
-        return (f"where two compared numbers tie it chooses another value than JAX ({wrong.claimed:.6g}, JAX {wrong.true:.6g}): "
-                "both are subgradients",)
-
-    def _loss_verdict(self, formulas: _Formulas) -> str:
-        if formulas.loss is None or formulas.loss.indices:
-            return ""
-        last = self.story.definitions[-1]
-        equal, _ = self._equal(formulas.loss.body, last.body, reasoning(self.story))
-        if equal:
-            return PROVED
-        gap = self._numeric_loss_gap()
-        if gap is None:
-            return NUMERIC
-        formula = Differences(self.story).of_losses(formulas.loss.body)
-        return f"differs: yours − reference = {formula}" if formula else f"differs (by {gap[0]:.6g} at {gap[1]})"
-
-    def _numeric_loss_gap(self) -> tuple[float, str] | None:
-        for point in self.numbers.points(4):
-            trial = self.numbers.run(point)
-            own = self._own_loss(trial.returned) if trial.error is None else None
-            if own is not None:
-                true = self.numbers.loss(point)
-                if not abs(float(own) - true) <= 1e-7 * (1 + abs(true)):
-                    return float(own) - true, ", ".join(f"{n} = {v}" for n, v in point.sizes.items())
-        return None
-
-    def _right_for_own(self, formulas: _Formulas, claimed: Expr) -> bool:
-        """Whether the gradient is the derivative of the loss that the same function returns."""
-        assert formulas.loss is not None
-        source = self.story.source
-        program = Program(source, (Definition("loss", (), formulas.loss.body),), (), formulas.assumptions, ())
-        try:
-            own = differentiate(program, self.derived.wrt, "gradient", self.extra)
-        except NotYet:
-            return False
-        swap = dict(zip(own.result.indices, self.story.result.indices))
-        return self._equal(claimed, substitute(own.result.body, swap), reasoning(own))[1]
+    def _reference(self) -> Reference:
+        assert self.reference is not None
+        return self.reference
 
 
-def _more_telling(a: Example, b: Example) -> bool:
-    """The smaller example, but not one in which everything has size 1."""
-    def rank(e: Example) -> tuple[bool, int]:
-        return set(e.sizes.values()) == {1}, sum(np.size(v) for v in e.arrays.values())
-    return rank(a) < rank(b)
+def _without(function: Callable[..., Any], fixed: Mapping[str, Any]) -> Callable[..., Any]:
+    """The function as far as its signature goes, without the parameters that are given."""
+    if not fixed:
+        return function
+    signature = inspect.signature(function)
+
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs, **fixed)
+
+    stand_in.__signature__ = signature.replace(parameters=[p for n, p in signature.parameters.items() if n not in fixed])  # type: ignore[attr-defined]
+    stand_in.__annotations__ = {n: t for n, t in getattr(function, "__annotations__", {}).items() if n not in fixed}
+    return stand_in
 
 
-def _without_ties(algebra: Algebra, p: Poly) -> Poly:
-    ties: dict[Expr, Expr] = {part: P0 for part in walk(p) if isinstance(part, Iverson) and part.args[0] == "="}
-    return algebra.canonical(substitute(p, ties)) if ties else p
+def _known_shapes(main: Callable[..., Any], parts: Sequence[Callable[..., Any]], shapes: Shapes, fixed: Mapping[str, Any]) -> Shapes:
+    """What was given, else what is annotated anywhere, else what the names suggest."""
+    if shapes is not None:
+        return shapes
+    plain = _without(main, {n: v for n, v in fixed.items() if n in parameters_of(main)})
+    annotated = annotated_shapes(plain)
+    for part in parts:
+        annotated = {**{n: s for n, s in annotated_shapes(part).items() if n in parameters_of(plain)}, **annotated}
+    return guessed_shapes(plain, annotated).shapes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,23 +10,40 @@ import numpy as np
 
 from derive.errors import BadInput, DeriveError, Place
 
-__all__ = ["CheckFailed", "Example", "Report", "PROVED", "EXACT", "NUMERIC", "OFF_KINK", "OWN_LOSS", "WRONG", "CANNOT_RUN", "UNDECIDED"]
+__all__ = ["CANNOT_RUN", "EXACT", "NUMERIC", "OFF_KINK", "OWN_LOSS", "PROVED", "UNDECIDED", "WRONG", "CheckFailed", "Example", "Report", "exact_at",
+           "level_of", "sizes_text"]
 
 PROVED = "proved for all sizes"
 OFF_KINK = "proved for all sizes, ties aside"
-EXACT = "exact at the sizes tried"
+EXACT = "exact at sizes"
 NUMERIC = "agrees numerically (not a proof)"
 OWN_LOSS = "right for its own loss, which is not the reference loss"
 UNDECIDED = "undecided"
 WRONG = "wrong"
 CANNOT_RUN = "cannot run"
 
-_RANK = {PROVED: 3, OFF_KINK: 3, EXACT: 2, NUMERIC: 1}
 _LEVELS = {"proved": 3, "exact": 2, "numeric": 1}
 
 
 class CheckFailed(DeriveError, AssertionError):
     """A check reached less than was required; the message is the full diagnosis."""
+
+
+def exact_at(sizes: Iterator[Mapping[str, int]] | list[dict[str, int]], note: str = "") -> str:
+    """The verdict of a proof at concrete sizes: 'exact at sizes m = 3, k = 2; m = 1, k = 1'."""
+    return f"{EXACT} {'; '.join(sizes_text(one) for one in sizes)}{note}"
+
+
+def sizes_text(sizes: Mapping[str, int]) -> str:
+    """Sizes to read: 'm = 3, k = 2'."""
+    return ", ".join(f"{name} = {value}" for name, value in sizes.items())
+
+
+def level_of(verdict: str) -> str:
+    """What a verdict earns: 'proved', 'exact', 'numeric', or '' for nothing."""
+    if verdict in (PROVED, OFF_KINK):
+        return "proved"
+    return "exact" if verdict.startswith(EXACT) else "numeric" if verdict.startswith(NUMERIC) else ""
 
 
 @dataclass(frozen=True)
@@ -46,11 +64,16 @@ class Example:
     place: tuple[int, ...]
 
     def __str__(self) -> str:
-        sizes = ", ".join(f"{name} = {value}" for name, value in self.sizes.items())
+        sizes = sizes_text(self.sizes)
         lines = [f"at {sizes}:" if sizes else "at:"]
         lines += [f"    {name} = {_literal(value)}" for name, value in self.arrays.items()]
         where = f" at entry {self.place}" if self.place else ""
         return "\n".join([*lines, f"    claimed {self.claimed:.10g}, true {self.true:.10g}{where}"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        arrays = {name: np.asarray(value).tolist() for name, value in self.arrays.items()}
+        return {"sizes": dict(self.sizes), "arguments": arrays, "claimed": self.claimed, "true": self.true, "entry": list(self.place)}
 
 
 def _literal(value: Any) -> str:
@@ -65,16 +88,22 @@ class Report:
     Attributes:
         function: the name of the handwritten function.
         wrt: the argument whose gradient was checked.
-        verdict: the word that was earned: 'proved for all sizes', 'proved for all sizes, ties aside', 'agrees numerically (not a proof)',
-            'right for its own loss, which is not the reference loss', 'wrong', 'undecided' or 'cannot run'.
+        verdict: the word that was earned: 'proved for all sizes', 'proved for all sizes, ties aside', 'exact at sizes …', 'agrees numerically
+            (not a proof)', 'right for its own loss, which is not the reference loss', 'wrong', 'undecided' or 'cannot run'.
         diagnosis: what is wrong, or what stood in the way, in words; empty where nothing is.
         difference: claimed − true as a formula; empty where there is none.
-        loss: the verdict on the loss that the function returns against the reference, or '' where it returns none.
+        own: the verdict on the gradient as the derivative of the loss that the same function returns; '' where it returns none.
+        loss: the verdict on the loss that the function returns against the reference, or '' where it returns none or there is no reference.
         counterexample: concrete numbers, or None.
+        line: the line of the user's file that is at fault, where one can be told.
+        fix: the repair as a diff, where one is known; it was checked to be right.
+        faults: wrong numbers, NaN or failures on finite input of ordinary size: `ok` is False.
+        uncovered: what was not looked at, such as a branch on data: `ok` is False.
         warnings: what is not wrong but should be known.
         assumptions: what a proof rests on.
         tried: at how many points the numbers were compared.
         place: where the handwritten function is.
+        parts: one report an argument, where several were checked.
     """
 
     function: str
@@ -82,8 +111,13 @@ class Report:
     verdict: str
     diagnosis: tuple[str, ...] = ()
     difference: str = ""
+    own: str = ""
     loss: str = ""
     counterexample: Example | None = None
+    line: Place | None = None
+    fix: str = ""
+    faults: tuple[str, ...] = ()
+    uncovered: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     assumptions: tuple[str, ...] = ()
     tried: int = 0
@@ -91,10 +125,23 @@ class Report:
     parts: dict[str, Report] = field(default_factory=dict)
 
     @property
+    def level(self) -> str:
+        """What was reached: 'proved', 'exact', 'numeric', or '' where something is wrong or open; the least of the parts."""
+        if self.parts:
+            return min((part.level for part in self.parts.values()), key=lambda level: _LEVELS.get(level, 0))
+        return level_of(self.verdict)
+
+    @property
     def ok(self) -> bool:
         """Whether nothing is wrong and nothing is left open."""
-        own = self.verdict in _RANK and self.loss in ("", PROVED, NUMERIC, OFF_KINK)
-        return own and all(part.ok for part in self.parts.values())
+        own = bool(level_of(self.verdict)) and all(not v or bool(level_of(v)) for v in (self.loss, self.own))
+        return own and not self.faults and not self.uncovered and all(part.ok for part in self.parts.values())
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something is wrong: the gradient, the loss against the reference, or numbers at ordinary input."""
+        own = self.verdict in (WRONG, OWN_LOSS) or self.loss.startswith("differs") or self.own == WRONG or bool(self.faults)
+        return own or any(part.wrong for part in self.parts.values())
 
     def require(self, level: str) -> Report:
         """Raise unless at least this was reached.
@@ -107,23 +154,43 @@ class Report:
         """
         if level not in _LEVELS:
             raise BadInput(f"There is no level {level!r}.", hint="The levels are 'proved', 'exact' and 'numeric'.")
-        if not self.ok or _RANK.get(self.verdict, 0) < _LEVELS[level]:
+        if not self.ok or _LEVELS.get(self.level, 0) < _LEVELS[level]:
             raise CheckFailed(f"{self}\n  (required: {level})")
         return self
 
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        shared = {"function": self.function, "wrt": self.wrt, "verdict": self.verdict, "ok": self.ok, "level": self.level,
+                  "place": str(self.place) if self.place else None, "faults": list(self.faults), "warnings": list(self.warnings)}
+        if self.parts:
+            return {**shared, "parts": {name: part.as_dict() for name, part in self.parts.items()}}
+        return {**shared, "diagnosis": list(self.diagnosis), "difference": self.difference, "own": self.own, "loss": self.loss,
+                "counterexample": self.counterexample.as_dict() if self.counterexample else None, "line": str(self.line) if self.line else None,
+                "fix": self.fix, "uncovered": list(self.uncovered), "assumptions": list(self.assumptions), "tried": self.tried}
+
     def __str__(self) -> str:
-        head = f"{self.function}, gradient with respect to {self.wrt}: {self.verdict}"
         if self.parts:
             return "\n\n".join(str(part) for part in self.parts.values())
-        lines = [head, *(f"  {line}" for line in self.diagnosis)]
+        return "\n".join([f"{self.function}, gradient with respect to {self.wrt}: {self.verdict}", *self._details()])
+
+    def _details(self) -> Iterator[str]:
+        yield from (f"  {line}" for line in self.diagnosis)
         if self.difference:
-            lines.append(f"  claimed − true = {self.difference}")
+            yield f"  claimed − true = {self.difference}"
+        if self.line is not None:
+            yield f"  line {self.line.line}: {self.line.text.strip()}"
+        if self.own:
+            yield f"  as the derivative of the loss that it returns itself: {self.own}"
         if self.loss:
-            lines.append(f"  its loss against the reference: {self.loss}")
+            yield f"  its loss against the reference: {self.loss}"
         if self.counterexample is not None:
-            lines.append("  " + str(self.counterexample).replace("\n", "\n  "))
+            yield "  " + str(self.counterexample).replace("\n", "\n  ")
+        if self.fix:
+            yield "  a repair that was checked:"
+            yield from (f"    {line}" for line in self.fix.splitlines())
+        yield from (f"  fault: {one}" for one in self.faults)
+        yield from (f"  not covered: {one}" for one in self.uncovered)
         if self.tried:
-            lines.append(f"  compared with jax.grad at {self.tried} point{'s' if self.tried != 1 else ''}")
-        lines += [f"  rests on: {a}" for a in self.assumptions]
-        lines += [f"  warning: {w}" for w in self.warnings]
-        return "\n".join(lines)
+            yield f"  compared with autodiff at {self.tried} point{'s' if self.tried != 1 else ''}"
+        yield from (f"  rests on: {a}" for a in self.assumptions)
+        yield from (f"  warning: {w}" for w in self.warnings)

@@ -1,0 +1,102 @@
+"""Somebody's functions as one function of the reference's arguments: renamed, in another layout, or a forward and a backward pass joined.
+
+What is built here is plain Python and NumPy, so that it runs on numbers and on formulas alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Layout", "called", "joined"]
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the handwritten code wants an argument that the reference has otherwise.
+
+    Attributes:
+        kind: 'transposed'; 'one-hot', a row of zeros with a 1 at the label; 'signs', −1 and +1 for the labels 0 and 1.
+        width: for one-hot, the argument and the axis whose size is the number of classes.
+    """
+
+    kind: str
+    width: tuple[str, int] = ("", 0)
+
+    @property
+    def words(self) -> str:
+        """What the code is given, to read."""
+        return {"transposed": "transposed", "one-hot": "as one-hot rows", "signs": "as −1 and +1"}[self.kind]
+
+
+def _encoded(value: Any, layout: Layout | None, arguments: Mapping[str, Any]) -> Any:
+    if layout is None:
+        return value
+    if layout.kind == "transposed":
+        return value.T
+    if layout.kind == "signs":
+        return 2.0 * value - 1.0
+    name, axis = layout.width
+    return (value[..., None] == np.arange(arguments[name].shape[axis])).astype(float)
+
+
+def called(function: Function, names: Mapping[str, str], first: Sequence[str], layouts: Mapping[str, Layout], fixed: Mapping[str, Any],
+           split: Function) -> Function:
+    """The user's function with the reference's names, as (value, {argument: gradient}).
+
+    Args:
+        function: the user's.
+        names: its parameter for each argument.
+        first: its positional-only parameters, in order.
+        layouts: for arguments that it wants otherwise.
+        fixed: further parameters, passed as they are.
+        split: from what it returns to (value, {argument: gradient}).
+    """
+
+    def run(**arguments: Any) -> Any:
+        given = dict(fixed)
+        for name, value in arguments.items():
+            if name in names:
+                given[names[name]] = _encoded(value, layouts.get(name), arguments)
+        leading = [given.pop(name) for name in first]
+        value, gradients = split(function(*leading, **given))
+        turned = [name for name in gradients if name in layouts and layouts[name].kind == "transposed"]
+        return value, {**gradients, **{name: gradients[name].T for name in turned}}
+
+    return run
+
+
+def joined(forward: Function, backward: Function, into_forward: Mapping[str, str], into_backward: Mapping[str, str], incoming: str,
+           caches: Sequence[str], fixed: Mapping[str, Any]) -> Function:
+    """A forward and a backward pass as one function of the arguments and of `dout`, which returns (out, gradients).
+
+    Args:
+        into_forward, into_backward: the parameter of each for each argument that it takes.
+        incoming: the backward pass's parameter for the incoming gradient.
+        caches: its parameters that the forward pass hands over, in order.
+        fixed: further parameters, passed as they are to whichever takes them.
+    """
+
+    def run(**arguments: Any) -> Any:
+        extra, more = fixed["forward"], fixed["backward"]
+        returned = forward(**{into_forward[name]: arguments[name] for name in into_forward}, **extra)
+        out, cache = (returned[0], list(returned[1:])) if isinstance(returned, (tuple, list)) else (returned, [])
+        given = {into_backward[name]: arguments[name] for name in into_backward}
+        given[incoming] = arguments["dout"]
+        for name, part in zip(caches, _handed_over(caches, out, cache)):
+            given[name] = part
+        return out, backward(**given, **more)
+
+    return run
+
+
+def _handed_over(caches: Sequence[str], out: Any, cache: list[Any]) -> list[Any]:
+    """What the backward pass gets for these parameters: the cache, in one piece or in parts, after the value where it asks for one more."""
+    if len(caches) == len(cache):
+        return cache
+    return [out, *cache] if len(caches) == len(cache) + 1 else [cache]

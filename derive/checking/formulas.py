@@ -1,0 +1,87 @@
+"""The handwritten code as formulas for all sizes, and whether they equal the true ones by normal form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from derive.assume import use
+from derive.checking.difference import reasoning
+from derive.checking.lift import CannotLift, LiftedArray, lift
+from derive.checking.subject import Subject
+from derive.derivation import Argument, Assumption, Definition, Story
+from derive.errors import NotYet
+from derive.index import Expr, Iverson, Poly, substitute, walk
+from derive.normal import P0, Algebra
+from derive.normal.algebra import written_out
+
+__all__ = ["Formulas", "equal", "formulas_of", "on_indices", "without_ties"]
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """What the handwritten code computes, for all sizes.
+
+    Attributes:
+        value: the loss or the layer's value, or None where it returns none.
+        gradients: by argument.
+        mutated: the arguments that it changes in place.
+        assumptions: what this rests on, such as labels in range.
+        notes: what happens on the way and should be known, such as a drop in precision.
+        uncovered: what was not followed, such as a branch that raises.
+    """
+
+    value: LiftedArray | None
+    gradients: Mapping[str, LiftedArray]
+    mutated: tuple[str, ...]
+    assumptions: tuple[Assumption, ...]
+    notes: tuple[str, ...]
+    uncovered: tuple[str, ...]
+
+
+def formulas_of(subject: Subject, arguments: Sequence[Argument]) -> Formulas:
+    """Run the handwritten code on formulas.
+
+    Raises:
+        CannotLift: it does something that has no formula for all sizes.
+        BadInput: NumPy itself would refuse it for sizes in general.
+    """
+    lifted = lift(subject.function, {a.name: a for a in arguments if a.name in subject.names or a.name == "dout"})
+    value, gradients = lifted.outputs
+    found = {name: g for name, g in gradients.items() if isinstance(g, LiftedArray)}
+    if len(found) < len(gradients):
+        raise CannotLift(f"What is returned as the gradient with respect to {next(n for n in gradients if n not in found)} is no array.")
+    return Formulas(value if isinstance(value, LiftedArray) else None, found, lifted.mutated, tuple(lifted.assumptions),
+                    tuple(getattr(lifted, "notes", ())), tuple(getattr(lifted, "uncovered", ())))
+
+
+def on_indices(own: LiftedArray, indices: Sequence[Any]) -> Expr | None:
+    """The entry of a lifted array at these indices; None where the shape is another one."""
+    if [i.size for i in own.indices] != [i.size for i in indices]:
+        return None
+    return substitute(own.body, dict(zip(own.indices, indices)))
+
+
+def equal(left: Expr, right: Expr, definitions: Sequence[Definition], extra: Sequence[Assumption], arguments: Sequence[Argument]) -> tuple[bool, bool]:
+    """Whether two expressions have the same normal form, everywhere and ties aside."""
+    algebra = Algebra(hard=True, lookup=written_out(definitions))
+    use(extra, algebra, arguments)
+    try:
+        gap = algebra.sub(algebra.canonical(left), algebra.canonical(right))
+        if algebra.is_zero(gap):
+            return True, True
+        return False, algebra.is_zero(without_ties(algebra, gap))
+    except NotYet:
+        return False, False
+
+
+def without_ties(algebra: Algebra, p: Poly) -> Poly:
+    """The polynomial away from all ties: what stands only where two numbers are equal is dropped."""
+    ties: dict[Expr, Expr] = {part: P0 for part in walk(p) if isinstance(part, Iverson) and part.args[0] == "="}
+    return algebra.canonical(substitute(p, ties)) if ties else p
+
+
+def story_equal(claimed: Expr, story: Story, extra: Sequence[Assumption], arguments: Sequence[Argument]) -> tuple[bool, bool]:
+    """Whether a claimed gradient, at the indices of the story's result, is that result; everywhere and ties aside."""
+    return equal(claimed, story.result.body, reasoning(story), extra, arguments)

@@ -1,0 +1,230 @@
+"""The verdict on one gradient: numbers first, then formulas for all sizes, then formulas at concrete sizes; never a stronger word than earned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from derive.checking.atsizes import AtSizes
+from derive.checking.difference import Differences, apart_in_digits, reasoning
+from derive.checking.formulas import Formulas, equal, on_indices, story_equal
+from derive.checking.numbers import Comparison, Numbers
+from derive.checking.own import OwnLoss, own_program
+from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Report, exact_at, level_of
+from derive.checking.subject import Subject
+from derive.checking.truth import Truth
+from derive.derivation import Story
+from derive.errors import DeriveError, NotYet
+from derive.face import assumption_texts
+from derive.index import Expr
+from derive.points import enlarged, sizes_of
+from derive.render.telling import story_notation
+
+__all__ = ["Case", "Judge", "own_loss", "value_verdict"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is the same for every argument of one check.
+
+    Attributes:
+        subject: the handwritten code.
+        truth: what it is compared with.
+        numbers: what it returned at the points.
+        formulas: what it computes for all sizes, or why that is not known.
+        exact: what it computes at concrete sizes.
+        value: the verdict on the value that it returns against the reference; '' where there is none.
+        value_words: the same with the difference, to print.
+    """
+
+    subject: Subject
+    truth: Truth
+    numbers: Numbers
+    formulas: Formulas | DeriveError
+    exact: AtSizes
+    value: str = ""
+    own: OwnLoss | None = None
+
+
+class Judge:
+    """The verdict on the gradient with respect to one argument."""
+
+    def __init__(self, case: Case, wrt: str) -> None:
+        self.case, self.wrt = case, wrt
+        self.subject, self.truth = case.subject, case.truth
+        self.compared: Comparison = case.numbers.compare(wrt)
+        self.base = Report(self.subject.name, wrt, UNDECIDED, place=self.subject.place, loss=case.value, tried=self.compared.tried,
+                           warnings=tuple(self.compared.notes))
+        try:
+            self.story: Story | None = self.truth.story(wrt)
+            self.why_no_story: DeriveError | None = None
+        except NotYet as error:
+            self.story, self.why_no_story = None, error
+
+    def report(self) -> Report:
+        """The report, without what concerns all arguments alike."""
+        if self.compared.failure is not None:
+            return replace(self.base, verdict=CANNOT_RUN, diagnosis=(self.compared.failure,))
+        report = self._against_truth()
+        own = self._own_verdict(report)
+        if report.verdict == WRONG and level_of(own) and isinstance(self.truth, OwnLoss) is False:
+            words = "it is the derivative of the loss that the function itself returns; against the reference's gradient:"
+            return replace(report, verdict=OWN_LOSS, own=own, diagnosis=(words, *report.diagnosis))
+        return replace(report, own=own)
+
+    # ------------------------------------------------------------------------------------------- against the truth
+
+    def _against_truth(self) -> Report:
+        wrong = self.compared.example is not None and not self.compared.only_ties
+        if wrong:
+            return self._wrong(self._claimed())
+        claimed = self._claimed()
+        if claimed is not None and self.story is not None:
+            same, ties = story_equal(claimed, self.story, self.truth.extra, self.truth.arguments)
+            if same or ties:
+                return self._proved(same and self.compared.example is None)
+            found = self._apart(claimed)
+            if found is not None:
+                return found
+        return self._at_sizes()
+
+    def _proved(self, everywhere: bool) -> Report:
+        assert isinstance(self.case.formulas, Formulas)
+        own = assumption_texts(self.case.formulas.assumptions, story_notation(self.story)) if self.story is not None else ()
+        assumptions = tuple(dict.fromkeys((*self._assumptions(), *own)))
+        uncovered = self.case.formulas.uncovered
+        if everywhere:
+            return replace(self.base, verdict=PROVED, assumptions=assumptions, uncovered=uncovered)
+        return replace(self.base, verdict=OFF_KINK, assumptions=assumptions, uncovered=uncovered, diagnosis=self._tie_words())
+
+    def _assumptions(self) -> tuple[str, ...]:
+        if self.story is None:
+            return ()
+        texts = assumption_texts(self.story.assumptions, story_notation(self.story))
+        return ("theorems over the real numbers, for all sizes ≥ 1", *texts, *self.story.conventions)
+
+    def _tie_words(self) -> tuple[str, ...]:
+        wrong = self.compared.example
+        if wrong is None:
+            return ()
+        return (f"where two compared numbers tie it chooses another value than JAX ({wrong.claimed:.6g}, JAX {wrong.true:.6g}): "
+                "both are subgradients",)
+
+    def _apart(self, claimed: Expr) -> Report | None:
+        """Formulas that were not seen to be equal, told apart in 50 digits: wrong by less than rounding, or only at unusual numbers."""
+        if self.story is None:
+            return None
+        points = [*self.truth.points(3), *map(enlarged, self.truth.points(2))]
+        example = apart_in_digits(self.story, claimed, self.subject.names, points)
+        if example is None:
+            return None
+        self.compared = replace(self.compared, example=example)
+        return self._wrong(claimed)
+
+    def _at_sizes(self) -> Report:
+        """Exact at concrete sizes, or else agreement in numbers."""
+        found = self.case.exact.against(self.truth, self.wrt)
+        notes = self._why_no_formula()
+        if found.equal:
+            ties = () if found.everywhere and self.compared.example is None else self._tie_words() or ("ties aside",)
+            return replace(self.base, verdict=exact_at(found.sizes, found.note), diagnosis=(*notes, *ties), assumptions=self._real(),
+                           uncovered=found.uncovered)
+        if self.compared.example is not None:
+            return replace(self.base, verdict=NUMERIC, diagnosis=(*self._tie_words(), *notes, *found.why))
+        return replace(self.base, verdict=NUMERIC, diagnosis=(*notes, *found.why), uncovered=self._uncovered())
+
+    def _uncovered(self) -> tuple[str, ...]:
+        """What numbers alone may have missed: branches of the code that no point took."""
+        return self.case.formulas.uncovered if isinstance(self.case.formulas, Formulas) else self.case.numbers.uncovered()
+
+    def _real(self) -> tuple[str, ...]:
+        return ("true for all real inputs at these sizes",)
+
+    def _why_no_formula(self) -> tuple[str, ...]:
+        if isinstance(self.case.formulas, DeriveError):
+            error, what = self.case.formulas, "not lifted to a formula for all sizes"
+        elif self.story is None and self.why_no_story is not None:
+            error, what = self.why_no_story, "the reference has no derivation for all sizes"
+        else:
+            return ("the formulas were not seen to be equal",)
+        where = f" (line {error.place.line})" if error.place else ""
+        return (f"{what}: {error.met}{where}",)
+
+    # ------------------------------------------------------------------------------------------- wrong
+
+    def _claimed(self) -> Expr | None:
+        """The claimed gradient at the indices of the true one, for all sizes."""
+        if isinstance(self.case.formulas, DeriveError) or self.story is None or self.wrt not in self.case.formulas.gradients:
+            return None
+        return on_indices(self.case.formulas.gradients[self.wrt], self.story.result.indices)
+
+    def _wrong(self, claimed: Expr | None) -> Report:
+        base = replace(self.base, verdict=WRONG, counterexample=self.compared.example)
+        if self.story is None:
+            return base
+        if claimed is not None:
+            difference, words = Differences(self.story).explain(claimed)
+            return replace(base, difference=difference, diagnosis=words, assumptions=self._assumptions())
+        seen = [(t.point, t.gradients[self.wrt]) for t in self.case.numbers.trials()
+                if t.error is None and np.shape(t.gradients.get(self.wrt)) == np.shape(t.point.arrays[self.wrt])]
+        return replace(base, diagnosis=(*Differences(self.story).by_numbers(seen, sizes_of(self.truth.arguments)), *self._why_no_formula()))
+
+    # ------------------------------------------------------------------------------------------- its own loss
+
+    def _own_verdict(self, report: Report) -> str:
+        """Whether the gradient is the derivative of what the function itself returns."""
+        if isinstance(self.truth, OwnLoss) or self.case.own is None:
+            return ""
+        if level_of(report.verdict) and level_of(self.case.value):
+            return min((report.verdict, self.case.value), key=lambda v: ("", "numeric", "exact", "proved").index(level_of(v)))
+        own = self.case.own
+        if isinstance(self.case.formulas, Formulas) and self.wrt in self.case.formulas.gradients and own.program is not None:
+            try:
+                story = own.story(self.wrt)
+            except NotYet:
+                story = None
+            claimed = None if story is None else on_indices(self.case.formulas.gradients[self.wrt], story.result.indices)
+            if story is not None and claimed is not None:
+                same, ties = story_equal(claimed, story, self.truth.extra, self.truth.arguments)
+                if same or ties:
+                    return PROVED if same else OFF_KINK
+        if not self.case.numbers.own_agrees(own, self.wrt):
+            return WRONG
+        found = self.case.exact.against(own, self.wrt)
+        return exact_at(found.sizes, found.note) if found.equal else NUMERIC
+
+
+def value_verdict(subject: Subject, truth: Truth, numbers: Numbers, formulas: Formulas | DeriveError, exact: AtSizes, wrt: str) -> str:
+    """The verdict on the value that is returned, against the reference's."""
+    compared = numbers.compare_value()
+    if compared is None or isinstance(truth, OwnLoss):
+        return ""
+    try:
+        story = truth.story(wrt)
+    except NotYet:
+        story = None
+    known = None
+    if isinstance(formulas, Formulas) and formulas.value is not None and story is not None:
+        last = story.definitions[-1]
+        known = on_indices(formulas.value, last.indices)
+        if known is not None and compared.example is None and equal(
+                known, last.body, reasoning(story), truth.extra, truth.arguments)[0]:
+            return PROVED
+    if compared.example is not None:
+        formula = Differences(story).of_losses(known) if known is not None and story is not None else ""
+        example = compared.example
+        place = ", ".join(f"{n} = {v}" for n, v in example.sizes.items())
+        return f"differs: yours − reference = {formula}" if formula else f"differs (by {example.claimed - example.true:.6g} at {place})"
+    found = exact.value_against(truth, wrt)
+    return exact_at(found.sizes, found.note) if found.equal else NUMERIC
+
+
+def own_loss(subject: Subject, truth: Truth, formulas: Formulas | DeriveError) -> OwnLoss:
+    """The derivative of what the function itself returns, as a truth."""
+    program = None
+    if isinstance(formulas, Formulas) and formulas.value is not None:
+        program = own_program(subject, formulas.value, truth.arguments, formulas.assumptions)
+    return OwnLoss(subject, truth.arguments, truth.extra, program)

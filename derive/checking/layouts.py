@@ -1,0 +1,59 @@
+"""Which other layouts handwritten code may expect: transposed matrices, one-hot labels, labels −1 and +1."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+
+from derive.checking.adapters import Layout
+from derive.checking.report import Report
+from derive.checking.subject import Subject
+from derive.derivation import Argument
+from derive.errors import BadInput
+from derive.index import ONE, Expr
+
+__all__ = ["candidates", "given_layouts"]
+
+KINDS = ("transposed", "one-hot", "signs")
+
+
+def given_layouts(layouts: Mapping[str, str], arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]]) -> dict[str, Layout]:
+    """The layouts that the user named.
+
+    Raises:
+        BadInput: there is no such layout, or no argument tells how many classes there are.
+    """
+    out = {}
+    for name, kind in layouts.items():
+        if kind not in KINDS:
+            raise BadInput(f"There is no layout {kind!r} for {name!r}.", hint=f"The layouts are {', '.join(map(repr, KINDS))}.")
+        width = _width(name, arguments, bounds) if kind == "one-hot" else ("", 0)
+        if width is None:
+            raise BadInput(f"It cannot be told how many classes the one-hot rows of {name!r} have.")
+        out[name] = Layout(kind, width)
+    return out
+
+
+def _width(label: str, arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]]) -> tuple[str, int] | None:
+    """An axis of another argument whose size is the number of classes."""
+    for bound in bounds.get(label, ()):
+        for a in arguments:
+            for axis, size in enumerate(a.shape):
+                if size is bound and a.name != label:
+                    return a.name, axis
+    return None
+
+
+def candidates(subject: Subject, arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]], found: Report) -> Iterator[dict[str, Layout]]:
+    """Layouts to try in turn: those that change shapes where the code does not run as it is, signs where it is wrong."""
+    taken = [a for a in arguments if a.name in subject.names and a.name != "dout"]
+    matrices = [a.name for a in taken if a.kind == "float" and len(a.shape) == 2 and ONE not in a.shape]
+    labels = [a.name for a in taken if a.kind == "int" and len(a.shape) == 1]
+    hot = {name: Layout("one-hot", width) for name in labels if (width := _width(name, arguments, bounds)) is not None}
+    if found.faults or found.verdict == "cannot run" or any(part.verdict == "cannot run" for part in found.parts.values()):
+        for one_hot in ({}, hot) if hot else ({},):
+            for count in range(0 if one_hot else 1, min(len(matrices), 3) + 1):
+                for names in itertools.combinations(matrices, count):
+                    yield {**{name: Layout("transposed") for name in names}, **one_hot}
+    elif found.wrong:
+        yield from ({name: Layout("signs")} for name in labels)
