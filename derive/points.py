@@ -5,16 +5,19 @@ The numbers are halves of small integers or drawn from a fixed seed, so that a c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from derive.derivation import Argument
-from derive.index import Add, At, Expr, Iverson, Num, add, neg, num, size_names, sub, walk
+from derive.derivation import Argument, Assumption, Definition
+from derive.evaluate import Evaluator
+from derive.index import Add, At, Delta, Expr, Iverson, Num, Sum, add, neg, num, size_names, sub, walk
 
-__all__ = ["Point", "enlarged", "entry_and_shift", "label_and_size", "label_bounds", "points", "sizes_of"]
+__all__ = ["Point", "enlarged", "entry_and_shift", "fitted", "holds", "is_strength", "label_and_size", "label_bounds", "masked", "points", "sizes_of",
+           "telling"]
 
 _UNEQUAL = (3, 2, 4, 5, 6, 7, 8, 9)
 _OTHER = (2, 5, 3, 4, 7, 6, 9, 8)
@@ -138,3 +141,126 @@ def enlarged(point: Point) -> Point:
     """The same point with its float arrays a hundred times as large."""
     arrays = {name: value * 100.0 if np.asarray(value).dtype.kind == "f" else value for name, value in point.arrays.items()}
     return Point(point.sizes, arrays, "enlarged")
+
+
+# ----------------------------------------------------------------------------------------------- points that satisfy what is assumed
+
+
+_STRENGTH = re.compile(r"(?i)^(l1|l2|wd|c|rho|alpha|beta|gamma|lamb?d?a?\w*|lmb\w*|lmbda|reg\w*|.*_reg|.*decay|.*strength|.*penalty|penalty.*|ridge|"
+                       r".*_lam(bda)?)$")
+_STRENGTHS = (None, 10.0, 0.0, 5e-6)  # None: as it was drawn
+
+
+def is_strength(argument: Argument) -> bool:
+    """Whether an argument reads as the strength of a regularisation: a scalar called lam, reg, l2, weight_decay, …"""
+    return argument.kind == "float" and not argument.shape and bool(_STRENGTH.match(argument.name))
+
+
+def telling(arguments: Sequence[Argument], definitions: Sequence[Definition] = (), assumptions: Sequence[Assumption] = (),
+            declared: Sequence[Assumption] = ()) -> Iterator[Point]:
+    """Points for a check, the most telling first: `points`, and large numbers, such that what is assumed and declared holds.
+
+    Strengths of a regularisation go through ordinary numbers, 10, 0 and 5e-6; labels take more than one value, masked ones among them.
+
+    Args:
+        arguments: the arguments, with symbolic shapes.
+        definitions: the program, where it is known: the names that the assumptions use, and what labels are compared with.
+        assumptions: of the program, such as labels in range.
+        declared: by the user, on the arguments.
+    """
+    bounds = label_bounds([a.condition for a in assumptions])
+    special = {name: values for name, values in masked(definitions).items() if name not in bounds}
+    drawn = list(points(arguments, bounds, special=special))
+    ordered = [*drawn[:8], enlarged(drawn[0]), *drawn[8:]] if drawn[0].sizes else [*drawn, enlarged(drawn[0])]
+    for turn, point in enumerate(ordered):
+        found = _fitting(_with_labels(_with_strengths(point, arguments, turn), arguments, bounds), declared)
+        if found is not None and all(holds(a.condition, found, definitions) for a in assumptions):
+            yield found
+
+
+def _with_strengths(point: Point, arguments: Sequence[Argument], turn: int) -> Point:
+    arrays = dict(point.arrays)
+    for k, name in enumerate(a.name for a in arguments if is_strength(a)):
+        value = _STRENGTHS[(turn + k) % len(_STRENGTHS)]
+        arrays[name] = np.abs(np.clip(arrays[name], -10, 10)) if value is None else np.asarray(value)
+    return replace(point, arrays=arrays)
+
+
+def _with_labels(point: Point, arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]]) -> Point:
+    """The point with labels of more than one value, where there is room for them."""
+    arrays = dict(point.arrays)
+    for a in arguments:
+        value = np.asarray(arrays[a.name])
+        highest = min((concrete(bound, point.sizes) for bound in bounds.get(a.name, [])), default=2)
+        if a.kind == "int" and value.size > 1 and highest > 1 and (value == value.flat[0]).all():
+            value = value.copy()
+            value.flat[-1] = 0 if value.flat[0] else 1
+            arrays[a.name] = value
+    return replace(point, arrays=arrays)
+
+
+def _fitting(point: Point, declared: Sequence[Assumption]) -> Point | None:
+    """The point, fitted to what was declared, with positive numbers where that is needed; None where that does not help."""
+    found = fitted(point, declared)
+    failing = [a.condition for a in declared if not holds(a.condition, found)]
+    if not failing:
+        return found
+    used = {part.name for condition in failing if condition is not None for part in walk(condition) if isinstance(part, At) and part.kind == "float"}
+    arrays = {name: np.abs(value) + 0.125 if name in used else value for name, value in point.arrays.items()}
+    found = fitted(replace(point, arrays=arrays), declared)
+    return found if all(holds(a.condition, found) for a in declared) else None
+
+
+def masked(definitions: Iterable[Definition]) -> dict[str, list[int]]:
+    """The numbers that labels are compared with, such as a −1 for 'no label'."""
+    out: dict[str, list[int]] = {}
+    for part in (part for d in definitions for part in walk(d.body) if isinstance(part, Delta)):
+        for label, value in (part.args, part.args[::-1]):
+            if isinstance(label, At) and label.kind == "int" and isinstance(value, Num):
+                out.setdefault(label.name, []).append(int(value.value))
+    return out
+
+
+def holds(condition: Expr | None, point: Point, definitions: Sequence[Definition] = ()) -> bool:
+    """Whether a condition is 1 for all values of its indices."""
+    if condition is None:
+        return True
+    evaluator = Evaluator(point.sizes, point.arrays, tuple(definitions))
+    indices = tuple(sorted(condition.free, key=lambda i: i.key))
+    try:
+        return all(value != 0 for value in evaluator.array(condition, indices).ravel())
+    except (IndexError, ZeroDivisionError):
+        return False
+
+
+def fitted(point: Point, declared: Sequence[Assumption]) -> Point:
+    """The point with the sums that were declared: powers of 1/2 where all is positive, else the last entry makes up."""
+    arrays = dict(point.arrays)
+    for assumption in declared:
+        found = _declared_sum(assumption.condition)
+        if found is not None:
+            entry, axis, value = found
+            target = float(Evaluator(point.sizes, arrays).value(value, dict.fromkeys(value.free, 0)))
+            arrays[entry.name] = _with_sum(arrays[entry.name], axis, target, positive=point.style in ("positive", "unit"))
+    return replace(point, arrays=arrays)
+
+
+def _declared_sum(condition: Expr | None) -> tuple[At, int, Expr] | None:
+    """(entry, axis, value) of a condition Σ over one axis of an argument = value."""
+    if not (isinstance(condition, Iverson) and condition.args[0] == "="):
+        return None
+    for part in walk(condition.args[1]):
+        if isinstance(part, Sum) and len(part.bound) == 1 and isinstance(part.body, At) and part.bound[0] in part.body.indices:
+            return part.body, part.body.indices.index(part.bound[0]), sub(part, condition.args[1])
+    return None
+
+
+def _with_sum(array: np.ndarray, axis: int, target: float, *, positive: bool) -> np.ndarray:
+    """The array with this sum along the axis, exact in binary floating point."""
+    moved = np.moveaxis(np.round(np.asarray(array) * 256) / 256, axis, -1).copy()
+    n = moved.shape[-1]
+    if positive:
+        moved[...] = target * np.array([0.5 ** min(k + 1, n - 1) for k in range(n)])
+    else:
+        moved[..., -1] = target - moved[..., :-1].sum(axis=-1)
+    return np.moveaxis(moved, -1, axis)

@@ -15,9 +15,9 @@ import numpy as np
 from derive.derivation import Assumption
 from derive.errors import DeriveError
 from derive.evaluate import Evaluator
-from derive.index import At, Delta, Expr, Iverson, Num, Sum, mul, num, sub, walk
+from derive.index import Expr, Iverson, mul, num, sub
 from derive.normal.sums import under
-from derive.points import Point, enlarged, entry_and_shift, points
+from derive.points import Point, enlarged, entry_and_shift, fitted, holds, masked, points
 from derive.trace import Program
 
 __all__ = ["Counterexample", "Label", "Trial"]
@@ -128,36 +128,15 @@ class Trial:
                 bounds.setdefault(name, []).append(sub(one.size, num(shift)) if shift else one.size)
                 floors[name] = max(floors.get(name, -shift), -shift)
                 bare |= set() if one.guards else {name}
-        special = {name: values for name, values in self._masked().items() if name not in bare}
+        special = {name: values for name, values in masked(d for p in self.programs for d in p.definitions).items() if name not in bare}
         for point in points(self.programs[0].source.arguments, bounds, special=special, floors=floors):
-            fitted = self._fitted(point)
-            if all(_holds(self.programs[0], a.condition, fitted) for a in self.declared) and all(
-                    _holds(program, label.condition, fitted) for program, label in self.labels):
-                yield fitted
-
-    def _masked(self) -> dict[str, list[int]]:
-        """The numbers that labels are compared with, such as a −1 for 'no label'."""
-        out: dict[str, list[int]] = {}
-        for program in self.programs:
-            for part in (part for d in program.definitions for part in walk(d.body) if isinstance(part, Delta)):
-                for label, value in (part.args, part.args[::-1]):
-                    if isinstance(label, At) and label.kind == "int" and isinstance(value, Num):
-                        out.setdefault(label.name, []).append(int(value.value))
-        return out
-
-    def _fitted(self, point: Point) -> Point:
-        """The point with the sums that were declared: powers of 1/2 where all is positive, else the last entry makes up."""
-        arrays = dict(point.arrays)
-        for assumption in self.declared:
-            found = _declared_sum(assumption.condition)
-            if found is not None:
-                entry, axis, value = found
-                target = float(Evaluator(point.sizes, arrays).value(value, dict.fromkeys(value.free, 0)))
-                arrays[entry.name] = _with_sum(arrays[entry.name], axis, target, positive=point.style in ("positive", "unit"))
-        return Point(point.sizes, arrays, point.style)
+            found = fitted(point, self.declared)
+            if all(holds(a.condition, found, self.programs[0].definitions) for a in self.declared) and all(
+                    holds(label.condition, found, program.definitions) for program, label in self.labels):
+                yield found
 
     def _off_kink(self, point: Point) -> bool:
-        return all(_holds(self.programs[0], sub(num(1), Iverson("=", u)), point) for u in self.ties)
+        return all(holds(sub(num(1), Iverson("=", u)), point, self.programs[0].definitions) for u in self.ties)
 
     # ------------------------------------------------------------------------------------------- at one point
 
@@ -174,7 +153,7 @@ class Trial:
         left_kept, right_kept = np.where(both, left, 0), np.where(both, right, 0)
         gap = np.abs(left_kept - right_kept) / (1 + np.maximum(np.abs(left_kept), np.abs(right_kept)))
         if both.all() and not self.premises_met and (not self.ties or self._off_kink(point)):
-            self.premises_met = all(_holds(program, a.condition, point) for program, a in self.premises)
+            self.premises_met = all(holds(a.condition, point, program.definitions) for program, a in self.premises)
         if gap.size and gap.max() > _TOLERANCE:
             found = self._confirmed(point, (left, right), tuple(int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape)))
             if found is None and gap.max() > _MISREAD and self.misread is None:
@@ -210,38 +189,3 @@ def _exact(program: Program, point: Point) -> np.ndarray | None:
         return Evaluator(point.sizes, point.arrays, program.definitions).array(last.body, last.indices)
     except (IndexError, ZeroDivisionError):
         return None
-
-
-def _holds(program: Program, condition: Expr | None, point: Point) -> bool:
-    """Whether a condition is 1 for all values of its indices."""
-    if condition is None:
-        return True
-    evaluator = Evaluator(point.sizes, point.arrays, program.definitions)
-    indices = tuple(sorted(condition.free, key=lambda i: i.key))
-    try:
-        return all(value != 0 for value in evaluator.array(condition, indices).ravel())
-    except (IndexError, ZeroDivisionError):
-        return False
-
-
-def _declared_sum(condition: Expr | None) -> tuple[At, int, Expr] | None:
-    """(entry, axis, value) of a condition Σ over one axis of an argument = value."""
-    if not (isinstance(condition, Iverson) and condition.args[0] == "="):
-        return None
-    for part in walk(condition.args[1]):
-        if isinstance(part, Sum) and len(part.bound) == 1 and isinstance(part.body, At) and part.bound[0] in part.body.indices:
-            return part.body, part.body.indices.index(part.bound[0]), sub(part, condition.args[1])
-    return None
-
-
-def _with_sum(array: np.ndarray, axis: int, target: float, *, positive: bool) -> np.ndarray:
-    """The array with this sum along the axis, exact in binary floating point."""
-    moved = np.moveaxis(np.round(np.asarray(array) * 256) / 256, axis, -1).copy()
-    n = moved.shape[-1]
-    if positive:
-        moved[...] = target * np.array([0.5 ** min(k + 1, n - 1) for k in range(n)])
-    else:
-        moved[..., -1] = target - moved[..., :-1].sum(axis=-1)
-    return np.moveaxis(moved, -1, axis)
-
-
