@@ -7,7 +7,7 @@ keep what the user wrote, in the user's order; `Poly` and `Mono` are the canonic
 indices of `Sum` and `Extremum` are not canonical here; `substitute` renames them wherever a name could be captured.
 """
 
-from derive.index.build import ONE, ZERO, add, delta, div, fresh, mul, neg, num, power, product, sub
+from derive.index.build import ONE, ZERO, add, delta, digit, div, fresh, mul, neg, num, power, product, sub
 from derive.index.nodes import (
     Add,
     At,
@@ -34,5 +34,5 @@ from derive.index.nodes import (
 from derive.index.scope import array_names, expand, rebuild, size_names, substitute, walk
 
 __all__ = ["Add", "At", "Binder", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "ONE", "Partial",
-           "Poly", "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "div", "expand", "fresh", "mul", "neg",
+           "Poly", "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "digit", "div", "expand", "fresh", "mul", "neg",
            "num", "power", "product", "rebuild", "size_names", "sub", "substitute", "walk"]

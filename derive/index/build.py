@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
-from derive.index.nodes import Add, Delta, Expr, Index, Mul, Num, Pow
+from derive.index.nodes import Add, Delta, Digit, Expr, Index, Mul, Num, Pow
 
-__all__ = ["ONE", "ZERO", "add", "delta", "div", "fresh", "mul", "neg", "num", "power", "product", "sub"]
+__all__ = ["ONE", "ZERO", "add", "delta", "digit", "div", "fresh", "mul", "neg", "num", "power", "product", "sub"]
 
 _serial = itertools.count(1)
 
@@ -78,8 +79,16 @@ def delta(i: Expr, j: Expr) -> Expr:
     return Delta(*sorted((i, j), key=lambda node: node.key))
 
 
+def digit(i: Expr, sizes: tuple[Expr, ...], k: int) -> Expr:
+    """The k-th digit of the integer i in the mixed radix `sizes`: i // (product of the later sizes), modulo sizes[k]."""
+    left = tuple(n for n in sizes if n is not ONE)
+    if sizes[k] is ONE or i is ZERO:
+        return ZERO
+    if isinstance(i, Num) and all(isinstance(n, Num) for n in sizes):
+        return num((i.value // math.prod(n.args[0] for n in sizes[k + 1:])) % sizes[k].args[0])
+    return Digit(i, left, sum(n is not ONE for n in sizes[:k]))
+
+
 def fresh(index: Index, name: str | None = None) -> Index:
     """A new index of the same size that occurs nowhere else."""
     return Index(name or index.name, index.size, next(_serial))
-
-

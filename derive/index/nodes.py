@@ -177,7 +177,10 @@ class Fn(Expr):
 
 
 class Digit(Expr):
-    """One index of several that were merged: Digit(i, sizes, k) is the k-th digit of i in the mixed radix `sizes`."""
+    """One index of several that were merged: Digit(i, sizes, k) is the k-th digit of i in the mixed radix `sizes`.
+
+    It is i // (the product of the later sizes), modulo sizes[k], for every integer i.
+    """
 
     __slots__ = ()
 

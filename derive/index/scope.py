@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from derive.index.build import add, delta, fresh, num, power, product
-from derive.index.nodes import Add, At, Binder, Delta, Expr, Index, Mono, Mul, Poly, Pow, Size
+from derive.index.build import add, delta, digit, fresh, num, power, product
+from derive.index.nodes import Add, At, Binder, Delta, Digit, Expr, Index, Mono, Mul, Poly, Pow, Size
 
 __all__ = ["array_names", "expand", "rebuild", "size_names", "substitute", "walk"]
 
@@ -18,6 +18,8 @@ def rebuild(node: Expr, change: Callable[[Expr], Expr]) -> Expr:
         return node
     if isinstance(node, Delta):
         return delta(*args)
+    if isinstance(node, Digit):
+        return digit(*args)
     if isinstance(node, Add):
         return add(*args[0])
     if isinstance(node, Mul):

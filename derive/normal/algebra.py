@@ -14,6 +14,7 @@ from derive.index import (
     At,
     Const,
     Delta,
+    Digit,
     Expr,
     Extremum,
     Fn,
@@ -29,19 +30,17 @@ from derive.index import (
     Stop,
     Sum,
     Where,
-    add,
     delta,
     fresh,
-    mul,
     neg,
     num,
-    power,
     rebuild,
     sub,
     substitute,
     walk,
 )
 from derive.normal.functions import Functions
+from derive.normal.integers import integral
 from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, terms
 from derive.normal.signs import MINUS_INFINITY
 
@@ -116,8 +115,7 @@ class Algebra(Functions):
             return i
         if isinstance(i, At):
             return At(i.name, tuple(self.index_form(j) for j in i.indices), i.kind)
-        parts = sorted(terms(self.canonical(i)), key=lambda pair: pair[0].key)
-        return add(*(mul(num(c), *(power(a, e) for a, e in sorted(factors(m), key=lambda f: f[0].key))) for m, c in parts))
+        return self.written(self.together(self.canonical(i)))
 
     def _sum_of_terms(self, node: Expr) -> Poly:
         return self.add(*(self.canonical(u) for u in node.args[0]))
@@ -138,7 +136,16 @@ class Algebra(Functions):
     def _delta(self, node: Expr) -> Poly:
         i, j = (self.index_form(side) for side in node.args)
         d = delta(i, j)
-        return constant(d.value) if isinstance(d, Num) else atom(d)
+        if isinstance(d, Num) or all(isinstance(side, (Index, Num, At)) for side in (i, j)):
+            return constant(d.value) if isinstance(d, Num) else atom(d)
+        e = self.sub(self.canonical(i), self.canonical(j))
+        found = self.vanishes(self.together(e)) if integral(e) else atom(d)
+        plain = not self.hard and any(isinstance(side, Index) for side in (i, j)) and len(terms(found)) == 1 and found is atom(self.equation(e))
+        return atom(d) if plain else found
+
+    def _digit(self, node: Expr) -> Poly:
+        j, sizes, k = node.args
+        return self.digit(self.together(self.canonical(j)), sizes, k)
 
     def _indicator(self, node: Expr) -> Poly:
         return self.indicator(node.args[0], self.canonical(node.args[1]))
@@ -211,7 +218,7 @@ class Algebra(Functions):
 
     _READ: ClassVar[dict[type, Callable[..., Poly]]] = {
         Num: _number, Const: _leaf, Size: _leaf, Index: _leaf, At: _entry, Add: _sum_of_terms, Mul: _product_of_factors, Pow: _power,
-        Fn: _function, Delta: _delta, Iverson: _indicator, Where: _where, Stop: _stop, Sum: _sum, Extremum: _extremum, Mono: _product,
+        Fn: _function, Delta: _delta, Digit: _digit, Iverson: _indicator, Where: _where, Stop: _stop, Sum: _sum, Extremum: _extremum, Mono: _product,
         Poly: _polynomial, Partial: _partial,
     }
 

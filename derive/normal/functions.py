@@ -6,11 +6,14 @@ over factors that are known to be positive.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from math import ceil, floor, gcd
 
 import sympy
 
-from derive.index import At, Delta, Expr, Fn, Index, Iverson, Num, Poly, Size
+from derive.index import At, Delta, Digit, Expr, Fn, Index, Iverson, Num, Poly
+from derive.normal.integers import integral, is_integer
 from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, is_indicator, is_number, number, poly, terms
 from derive.normal.sums import Sums
 from derive.rules.functions import FUNCTIONS
@@ -20,10 +23,6 @@ __all__ = ["Functions"]
 
 class Functions(Sums):
     """The functions of the table, in normal form."""
-
-    def canonical(self, node: Expr) -> Poly:
-        """The node in normal form; given by the layer above."""
-        raise NotImplementedError
 
     def function(self, name: str, args: tuple[Poly, ...]) -> Poly:
         """A scalar function of canonical arguments, in normal form."""
@@ -145,6 +144,8 @@ class Functions(Sums):
 
     def indicator(self, op: str, p: Poly) -> Poly:
         """The indicator of p > 0, p ≥ 0 or p = 0, in normal form."""
+        if op == ">=" and _of_indices(p):
+            return self._integer_at_least(self.together(p))
         if op == ">=" and not self.hard:
             return self._at_least(p)
         if op == ">=":
@@ -154,6 +155,9 @@ class Functions(Sums):
         split = self.by_cases((p,), lambda case: self.indicator(op, case[0]))
         if split is not None:
             return split
+        whole = self._of_integers(op, self.together(p)) if _of_indices(p) else None
+        if whole is not None:
+            return whole
         if self.sign(p) == "positive":
             return P1 if op == ">" else P0
         minus = self.scale(p, -1)
@@ -173,6 +177,28 @@ class Functions(Sums):
             return atom(Iverson(op, p))
         flipped = self.scale(p, -1)
         return self.sub(P1, self.add(self.indicator(">", flipped), self.indicator("=", flipped)))
+
+    def _of_integers(self, op: str, p: Poly) -> Poly | None:
+        """What is certain of an integer; in the hard form also the one canonical comparison p > 0."""
+        if is_number(p):
+            return self.indicator(op, p)
+        minus = self.scale(p, -1)
+        if op == "=":
+            return self._as_delta(p) or self.vanishes(p)
+        rounded = _rounded(p, ceil)
+        if self.surely(rounded, 1) or self.surely(minus, 0):
+            return P1 if self.surely(rounded, 1) else P0
+        if not self.hard:
+            return None
+        if self.unit(self.sub(p, constant(dict(terms(p)).get(UNIT, Fraction(0))))) < 0:
+            return self.sub(P1, self.indicator(">", self.sub(P1, rounded)))
+        return atom(Iverson(">", rounded))
+
+    def _integer_at_least(self, p: Poly) -> Poly:
+        """1{p ≥ 0} for an integer p is 1{p + 1 > 0}, which is how the hard form writes it."""
+        if is_number(p) or self.hard:
+            return constant(int(number(p) >= 0)) if is_number(p) else self.indicator(">", self.add(_rounded(p, floor), P1))
+        return P1 if self.surely(p, 0) else P0 if self.surely(self.scale(p, -1), 1) else self._at_least(p)
 
     def _at_least(self, p: Poly) -> Poly:
         """1{p ≥ 0} as one indicator, which is how a reader wants to see it."""
@@ -215,7 +241,7 @@ class Functions(Sums):
             powers = list(factors(m))
             if m is UNIT:
                 sides[Fraction(-1 if c < 0 else 1)] = Num(abs(c))
-            elif len(powers) == 1 and powers[0][1] == 1 and abs(c) == 1 and _is_integer(powers[0][0]):
+            elif len(powers) == 1 and powers[0][1] == 1 and abs(c) == 1 and is_integer(powers[0][0]):
                 sides[c] = powers[0][0]
         values = list(sides.values())
         if len(sides) != len(terms(p)) or not any(isinstance(v, (Index, At)) for v in values):
@@ -235,7 +261,7 @@ class Functions(Sums):
         """1{y + 1 − c = 0} for one index c and labels y is δ(c, y + 1)."""
         alone = [(next(iter(factors(m))), m, c) for m, c in terms(p) if len(factors(m)) == 1]
         indices = [(a, m, c) for (a, e), m, c in alone if isinstance(a, Index) and e == 1 and abs(c) == 1]
-        whole = all(c.denominator == 1 and all(_is_integer(a) and e > 0 and e.denominator == 1 for a, e in factors(m)) for m, c in terms(p))
+        whole = all(c.denominator == 1 and all(is_integer(a) and e > 0 and e.denominator == 1 for a, e in factors(m)) for m, c in terms(p))
         if len(indices) != 1 or not whole:
             return None
         index, m, c = indices[0]
@@ -245,8 +271,15 @@ class Functions(Sums):
         return self.canonical(Delta(index, rest))
 
 
+def _of_indices(p: Poly) -> bool:
+    """Whether p is an integer in which an index occurs, so that something is known of its range."""
+    return integral(p) and any(isinstance(a, (Index, Digit)) for m, _ in terms(p) for a, _ in factors(m))
+
+
+def _rounded(p: Poly, nearest: Callable[[Fraction], int]) -> Poly:
+    """For integers: c q + r > 0 says that q > −r/c, so that r/c may be rounded up (down for ≥); the coefficients of q have no common factor."""
+    common = Fraction(gcd(*(int(c) for m, c in terms(p) if m is not UNIT)))
+    return poly({m: Fraction(nearest(c / common)) if m is UNIT else c / common for m, c in terms(p)})
+
+
 _ODD_OR_EVEN = {"sin": -1, "cos": 1, "erf": -1, "atan": -1}
-
-
-def _is_integer(a: Expr) -> bool:
-    return isinstance(a, (Index, Size)) or (isinstance(a, At) and a.kind == "int")

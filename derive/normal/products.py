@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import isqrt
-from typing import Any
 
-from derive.index import At, Delta, Expr, Index, Iverson, Mono, Num, Poly, walk
+from derive.index import At, Delta, Digit, Expr, Index, Iverson, Mono, Num, Poly, walk
+from derive.normal.integers import Integers, integral
 from derive.normal.ring import P0, P1, UNIT, atom, constant, depends, factors, is_indicator, monomial, poly, terms
-from derive.normal.signs import Signs
 
 __all__ = ["Products"]
 
 
-class Products(Signs):
+class Products(Integers):
     """Multiplication of atoms.  `hard` is the mode that decides equality; the other mode keeps what a reader wants to see."""
 
     def __init__(self, *, hard: bool = False) -> None:
@@ -27,10 +26,6 @@ class Products(Signs):
         self.reducing: frozenset[Poly] = frozenset()
 
     # ------------------------------------------------------------------------------------------- given by the layers above
-
-    def substituted(self, node: Expr, mapping: Mapping[Any, Expr]) -> Poly:
-        """The node in normal form, with indices or entries replaced."""
-        raise NotImplementedError
 
     def function(self, name: str, args: tuple[Poly, ...]) -> Poly:
         """A scalar function of canonical arguments, in normal form."""
@@ -45,7 +40,7 @@ class Products(Signs):
     def product(self, powers: Mapping[Expr, Fraction]) -> Poly:
         """A product of powers of atoms, simplified."""
         live = {a: (Fraction(1) if is_indicator(a) else e) for a, e in powers.items() if e}
-        for rule in (self._contract_delta, self._exclude, self._at_zero, self._multiply_out, self._reduce):
+        for rule in (self._contract_delta, self._exclude, self._bounds, self._at_zero, self._multiply_out, self._reduce):
             result = rule(live)
             if result is not None:
                 return result
@@ -73,6 +68,18 @@ class Products(Signs):
             if isinstance(a, Iverson) and a.args[0] == ">":
                 p, minus = a.args[1], self.scale(a.args[1], -1)
                 if Iverson(">", minus) in live or Iverson("=", p) in live or Iverson("=", minus) in live:
+                    return P0
+        return None
+
+    def _bounds(self, live: dict[Expr, Fraction]) -> Poly | None:
+        """1{p > 0} 1{q > 0} for integers: the second is dropped where q ≥ p, and both exclude each other where p + q ≤ 1."""
+        found = [a for a in live if isinstance(a, Iverson) and a.args[0] == ">" and isinstance(a.args[1], Poly) and integral(a.args[1])]
+        for a in found if len(found) > 1 else []:
+            for b in found:
+                p, q = a.args[1], b.args[1]
+                if a is not b and self.surely(self.sub(q, p), 0):
+                    return self.product({f: e for f, e in live.items() if f is not b})
+                if a is not b and self.surely(self.sub(P1, self.add(p, q)), 0):
                     return P0
         return None
 
@@ -246,8 +253,10 @@ def _inside(new: Expr, old: Expr) -> bool:
     """Whether `new` may stand for the index `old` wherever it occurs: its range is the same or smaller; labels are in range."""
     if not isinstance(old, Index) or isinstance(new, Num) or any(isinstance(part, At) for part in walk(new)):
         return True
-    if not isinstance(new, Index):
+    if not isinstance(new, (Index, Digit)):
         return False
+    if isinstance(new, Digit):
+        return new.args[1][new.args[2]] is old.size
     return new.size is old.size or (isinstance(new.size, Num) and isinstance(old.size, Num) and new.size.value <= old.size.value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from derive.index import At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Num, Poly, Size, Sum
+from derive.index import At, Const, Delta, Digit, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Poly, Size, Sum
 from derive.normal.ring import Ring, factors, terms
 from derive.rules.functions import FUNCTIONS
 
@@ -39,7 +39,7 @@ class Signs(Ring):
         if isinstance(node, (Sum, Extremum)):
             inner = self.sign(node.body)
             return inner if isinstance(node, Extremum) or all(_at_least_one(b.size) for b in node.bound) else inner and "nonnegative"
-        return "nonnegative" if isinstance(node, (Index, Delta, Iverson)) else ""
+        return "nonnegative" if isinstance(node, (Index, Digit, Delta, Iverson)) else ""
 
     def _not_below_zero(self, entry: At) -> bool:
         return entry.kind == "bool" or entry.name in self.nonnegative_names
@@ -64,4 +64,6 @@ class Signs(Ring):
 
 def _at_least_one(size: Expr) -> bool:
     """Whether a range is certainly not empty: a sum over n − 1 terms may be."""
+    if isinstance(size, Mul):
+        return all(map(_at_least_one, size.args[0]))
     return isinstance(size, Size) or (isinstance(size, Num) and size.value >= 1)

@@ -1,9 +1,6 @@
 """Sums over indices: deltas collapse them, independent parts come apart, and bound names become canonical.
 
 Legend: b is a bound index, t a closed sum over one index; the rest as in `ring`.
-
-A sum over a delta is collapsed only where the index certainly takes that value: the two ranges are the same, or the value is a label,
-which is recorded as the assumption that the label is in range.
 """
 
 from __future__ import annotations
@@ -13,11 +10,10 @@ from fractions import Fraction
 from itertools import groupby, permutations, product
 from math import factorial, prod
 
-from derive.derivation import Assumption, label_in_range
 from derive.errors import NotYet
-from derive.index import ONE, At, Delta, Expr, Extremum, Index, Mono, Num, Poly, Size, Sum, fresh, mul, num, sub, walk
-from derive.normal.products import Products
-from derive.normal.ring import P1, atom, constant, depends, factors, poly, terms
+from derive.index import At, Delta, Expr, Extremum, Index, Mono, Num, Poly, Size, Sum, fresh, num
+from derive.normal.ranges import Ranges, under
+from derive.normal.ring import P1, atom, constant, depends, factors, monomial, poly, terms
 
 __all__ = ["Sums", "under"]
 
@@ -25,58 +21,45 @@ _MOST_ORDERS = 5040
 _FEW = 4
 
 
-class Sums(Products):
+class Sums(Ranges):
     """Summation over symbolic ranges."""
 
     def __init__(self, *, hard: bool = False) -> None:
         super().__init__(hard=hard)
-        self.labels: dict[tuple[Expr, ...], Assumption] = {}
-        self.guards: tuple[Expr, ...] = ()
         self.known_sums: dict[str, list[tuple[tuple[Index, ...], int, Poly]]] = {}
 
     # ------------------------------------------------------------------------------------------- sums
 
     def sum(self, bound: Sequence[Index], p: Poly) -> Poly:
         """Σ over the bound indices (each occurring nowhere else) of p; a range of a few numbers is written out in the hard form."""
-        short = next((b for b in bound if self.hard and not self.known_sums and _is_short(b.size)), None)
-        if short is not None:
-            rest = [b for b in bound if b is not short]
-            return self.add(*(self.sum(rest, self.substituted(p, {short: num(v)})) for v in range(int(short.size.args[0]))))
+        apart = self.apart(bound, p)
+        if apart is not None:
+            return self.sum(*apart)
         return self.add(*(self.scale(self._sum_of_product(tuple(bound), m), c) for m, c in terms(p)), poly({}))
 
     def _sum_of_product(self, bound: tuple[Index, ...], m: Mono) -> Poly:
         powers = dict(factors(m))
-        return self._collapsed(bound, powers) or self._flattened(bound, powers) or self._components(bound, powers)
+        return self._collapsed(bound, powers) or self._short(bound, powers) or self._flattened(bound, powers) or self._components(bound, powers)
 
     def _collapsed(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly | None:
-        """Σ_b δ(b, j) f(b) = f(j)."""
-        for a in powers:
-            if isinstance(a, Delta):
-                for b, value in (a.args, a.args[::-1]):
-                    if b in bound and isinstance(b, Index) and not depends(value, b) and self.in_range(value, b):
-                        rest = self.prod(self.power(self.substituted(f, {b: value}), e) for f, e in powers.items() if f is not a)
-                        return self.sum([x for x in bound if x is not b], rest)
-        return None
+        """Σ_b δ(b, j) f(b) = f(j), where j is in the range of b: certainly so, or behind an indicator that says so."""
+        found = self.solution([a for a in powers if isinstance(a, Delta)], bound)
+        if found is None:
+            return None
+        a, b, value, inside = found
+        rest = self.prod(self.power(self.substituted(f, {b: value}), e) for f, e in powers.items() if f is not a)
+        return self.sum([x for x in bound if x is not b], rest if inside is None else self.mul(self.canonical(inside), rest))
 
-    def in_range(self, value: Expr, b: Index) -> bool:
-        """Whether `value` lies in 0 … size − 1 of b; for a label that is assumed and recorded."""
-        if isinstance(value, Index):
-            return value.size is b.size
-        if isinstance(value, Num):
-            if isinstance(b.size, Num):
-                return bool(0 <= value.value < b.size.value)
-            return value.value == 0
-        if any(isinstance(part, At) for part in walk(value)):
-            self.assume_label(value, b.size)
-            return True
-        return False
-
-    def assume_label(self, value: Expr, size: Expr) -> None:
-        """Record that a label is in range, where the guards hold."""
-        if (value, size) not in self.labels:
-            whole = label_in_range(value, size)
-            holds = whole.condition if whole.condition is None else under(whole.condition, self.guards)
-            self.labels[value, size, *self.guards] = Assumption(whole.text, holds)
+    def _short(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly | None:
+        """Σ_i Σ_k f(w i + k) = Σ_b f(b); a sum over a few numbers is written out in the hard form."""
+        joined = self.as_one(bound, powers)
+        if joined is not None:
+            return self.sum(*joined)
+        short = next((b for b in bound if self.hard and not self.known_sums and _is_short(b.size)), None)
+        if short is None:
+            return None
+        rest, m = [b for b in bound if b is not short], monomial(powers)
+        return self.add(*(self.sum(rest, self.substituted(m, {short: num(v)})) for v in range(int(short.size.args[0]))))
 
     def _flattened(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly | None:
         """Σ_b f(b) Σ_c g(b, c) = Σ_{b,c} f(b) g(b, c)."""
@@ -173,6 +156,9 @@ class Sums(Products):
 
     def extremum(self, bound: Sequence[Index], p: Poly) -> Poly:
         """The maximum of p over the bound indices; terms that do not depend on them come out."""
+        apart = self.apart(bound, p)
+        if apart is not None:
+            return self.extremum(*apart)
         inside = poly({m: c for m, c in terms(p) if m.free & frozenset(bound)})
         outside = self.sub(p, inside)
         if not terms(inside):
@@ -200,11 +186,6 @@ def _signature(part: object, names: Mapping[Index, str]) -> str:
 
 def _is_short(size: Expr) -> bool:
     return isinstance(size, Num) and 1 <= size.value <= _FEW
-
-
-def under(condition: Expr, guards: Sequence[Expr]) -> Expr:
-    """The condition, asked for only where all guards are 1."""
-    return sub(ONE, mul(*guards, sub(ONE, condition))) if guards else condition
 
 
 def size_of(node: Expr) -> Poly:
