@@ -620,7 +620,7 @@ def while_loop(a):
     i, total = 0, 0.0
     while i < len(a):
         total += a[i].sum()
-        i += 1
+        i += 2
     return total
 
 
@@ -671,7 +671,7 @@ def triangular(x):
 
 @refused("x: m", "iteration over a symbolic number|loop over .* rows")
 def comprehension(x):
-    return np.array([x[i] ** 2 for i in range(len(x))])
+    return np.array([x[i] ** 2 for i in range(len(x)) if x[i] > 0])
 
 
 @refused("x: m", "may lie outside")

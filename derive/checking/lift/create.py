@@ -10,27 +10,30 @@ import numpy as np
 from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, make, operand, size_of, symbolic
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import refuse
-from derive.checking.lift.sizes import integer
+from derive.checking.lift.sizes import integer, nonnegative
 from derive.checking.lift.storage import Location, Storage, choose
-from derive.index import ONE, ZERO, Expr, Iverson, add, delta, num, sub
+from derive.index import ONE, ZERO, Expr, Iverson, add, delta, neg, num, sub
 
 __all__ = ["SymbolicRange"]
 
 
 class SymbolicRange(Elements):
-    """range(start, stop) whose length is symbolic."""
+    """range(start, start + step·size, step) whose length is symbolic; step is 1 or −1."""
 
-    def __init__(self, start: Expr, stop: Expr) -> None:
-        self.start, self.size = start, integer(sub(stop, start))
+    def __init__(self, start: Expr, size: Expr, step: int = 1) -> None:
+        self.start, self.size, self.step = start, size, step
 
     def lift_operand(self) -> Operand:
         """The same numbers as an array."""
-        found: Operand = make([self.size], "int", lambda at: integer(add(at[0], self.start)))
+        found: Operand = make([self.size], "int", lambda at: self._at(at[0]))
         return found
+
+    def _at(self, index: Expr) -> Expr:
+        return integer(add(index if self.step > 0 else neg(index), self.start))
 
     def element(self, index: Expr) -> Any:
         """Its element at that index."""
-        return Scalar(integer(add(index, self.start)), "int")
+        return Scalar(self._at(index), "int")
 
 
 @row("kind")
@@ -111,7 +114,11 @@ def _arange(*bounds: Any, dtype: Any = None) -> Any:
     ends = [size_of(bound) for bound in bounds[:2]]
     if len(bounds) > 2:
         refuse("arange with a step is not covered")
-    numbers = SymbolicRange(ZERO if len(ends) == 1 else ends[0], ends[-1]).lift_operand()
+    start = ZERO if len(ends) == 1 else ends[0]
+    length = integer(sub(ends[-1], start))
+    if not nonnegative(length):
+        refuse("arange may be empty for some sizes because its end may lie before its start")
+    numbers = SymbolicRange(start, length).lift_operand()
     return numbers if _kind(dtype, "int") == "int" else call("astype", numbers, dtype)
 
 

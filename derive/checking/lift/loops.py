@@ -70,6 +70,10 @@ class Loop(Choices):
             storage.body = self.before[storage]
         return self.advance()
 
+    def element(self, iterable: Any) -> Any:
+        """The element of the present iteration."""
+        return iterable.element(self.index) if isinstance(iterable, Elements) else iterable[Scalar(self.index, "int")]
+
     def close(self) -> None:
         """Do to each storage what all iterations together do."""
         for storage in dict.fromkeys(storage for way in self.ways for storage in way.records):
@@ -230,13 +234,12 @@ def iterate(iterable: Any, leaves: bool) -> Iterator[Any]:
         return
     if leaves:
         refuse(f"a loop over {shape_text([length])[1:-2]} elements that may end early")
-    index = new_index(length)
     loops = current().loops
-    loop = Loop(index)
+    loop = Loop(new_index(length))
     loops.append(loop)
     while True:
         loop.start_way()
-        yield loop, iterable.element(index) if isinstance(iterable, Elements) else iterable[Scalar(index, "int")]
+        yield loop, loop.element(iterable)
         if loops[-1] is not loop:
             refuse("a symbolic loop was left in the middle")
         if not loop.end_way():

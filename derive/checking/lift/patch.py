@@ -7,18 +7,23 @@ import math
 import sys
 import sysconfig
 from collections.abc import Mapping
-from types import CellType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from derive.checking import adapters
+from derive.checking.lift.comprehensions import AFTER, FORMATTED, LISTED, SPAN
+from derive.checking.lift.listed import formatted, listed
 from derive.checking.lift.loops import iterate, plus
-from derive.checking.lift.python import BUILTINS, numpy_attribute, replacement
+from derive.checking.lift.objects import Copies
+from derive.checking.lift.python import BUILTINS, after, numpy_attribute, replacement, span
 from derive.checking.lift.rewrite import ITERATE, PLUS, rewritten
 from derive.checking.lift.session import Session, refuse
 
 __all__ = ["Patcher"]
 
+_HELPERS = {ITERATE: iterate, PLUS: plus, LISTED: listed, FORMATTED: formatted, SPAN: span, AFTER: after}
 _LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
@@ -53,6 +58,7 @@ class Patcher:
         self.functions: dict[int, FunctionType] = {}
         self.globals: dict[int, dict[str, Any]] = {}
         self.modules: dict[int, _Module] = {}
+        self.copies = Copies(self.patch, _is_users)
         self.alive: list[Any] = []
 
     def patch(self, value: Any) -> Any:
@@ -62,6 +68,7 @@ class Patcher:
         if isinstance(value, FunctionType) and _is_users(value.__code__.co_filename):
             return self.function(value)
         found = replacement(value)
+        found = self.copies.of(value) if found is None else found
         return value if found is None else found
 
     def _module(self, module: ModuleType) -> ModuleType:
@@ -77,12 +84,14 @@ class Patcher:
         if id(function) in self.functions:
             return self.functions[id(function)]
         code = rewritten(function)
-        self.session.files.add(code.co_filename)
+        if code.co_filename != adapters.__file__:
+            self.session.files.add(code.co_filename)
         cells = {name: CellType() for name in function.__code__.co_freevars}
         names = self._globals(function.__globals__)
         new = FunctionType(code, names, function.__name__, None, tuple(cells[name] for name in code.co_freevars))
         self.functions[id(function)] = new
         self.alive.append(function)
+        self._fill(names, function.__globals__, code)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if _filled(cell):
                 cells[name].cell_contents = self.patch(cell.cell_contents)
@@ -91,14 +100,20 @@ class Patcher:
         return new
 
     def _globals(self, real: dict[str, Any]) -> dict[str, Any]:
-        if id(real) in self.globals:
-            return self.globals[id(real)]
-        names: dict[str, Any] = {}
-        self.globals[id(real)] = names
-        names.update({name: value if name.startswith("__") else self.patch(value) for name, value in list(real.items())})
-        names["__builtins__"] = {**BUILTINS, "__import__": self._import}
-        names[ITERATE], names[PLUS] = iterate, plus
-        return names
+        if id(real) not in self.globals:
+            names = {name: value for name, value in real.items() if name.startswith("__")} | _HELPERS
+            self.globals[id(real)] = {**names, "__builtins__": {**BUILTINS, "__import__": self._import}}
+        return self.globals[id(real)]
+
+    def _fill(self, names: dict[str, Any], real: dict[str, Any], code: CodeType) -> None:
+        """Patch the global names that the code uses."""
+        for name in code.co_names:
+            if name in real and name not in names:
+                names[name] = real[name]
+                names[name] = self.patch(real[name])
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                self._fill(names, real, constant)
 
     def _import(self, name: str, outer: Mapping[str, Any] | None = None, local: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         found = __import__(name, outer, local, fromlist, level)
@@ -115,8 +130,8 @@ def _filled(cell: CellType) -> bool:
 
 
 def _is_users(file: str) -> bool:
-    """Whether a file is the user's own: neither of the standard library nor of an installed package, nor of derive."""
-    return bool(file) and not file.startswith((*_LIBRARIES, "<frozen", _OURS))
+    """Whether a file is the user's own: neither of the standard library nor of an installed package, nor of derive (what adapts it counts as its own)."""
+    return file == adapters.__file__ or (bool(file) and not file.startswith((*_LIBRARIES, "<frozen", _OURS)))
 
 
 _OURS = __file__.rpartition("check")[0]

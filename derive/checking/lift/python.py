@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from derive.checking.lift.arrays import Elements, Operand, Scalar, operand, size_of, symbolic
+from derive.checking.lift.arrays import Elements, Operand, Scalar, make, operand, size_of, symbolic
 from derive.checking.lift.create import SymbolicRange
+from derive.checking.lift.listed import mapped
 from derive.checking.lift.loops import symbolic_length
 from derive.checking.lift.registry import call
 from derive.checking.lift.session import refuse
-from derive.checking.lift.sizes import integer, same
-from derive.index import ONE, Const, Expr, Num, num, sub
+from derive.checking.lift.sizes import integer, nonnegative, same
+from derive.index import ONE, Const, Expr, Num, add, num, sub
 
-__all__ = ["BUILTINS", "numpy_attribute", "replacement"]
+__all__ = ["BUILTINS", "after", "numpy_attribute", "replacement", "span"]
 
 
 class _TypeMeta(type):
@@ -61,17 +62,47 @@ def _len(value: Any) -> Any:
     return operand(Scalar(value.size, "int")) if isinstance(value, Elements) else len(value)
 
 
-def _range(*bounds: Any) -> Any:
+def span(*bounds: Any) -> Any:
+    """range(…)."""
     if not any(isinstance(bound, Operand) for bound in bounds):
         return range(*bounds)
     ends = [size_of(bound) for bound in bounds]
-    if len(ends) == 3 and ends[2] is not ONE:
-        refuse("a range with a step is not covered")
     start, stop = (num(0), ends[0]) if len(ends) == 1 else ends[:2]
-    length = integer(sub(stop, start))
+    step = 1 if len(ends) < 3 else int(ends[2].value) if ends[2] in (ONE, num(-1)) else refuse("a range with a step is not covered")
+    length = integer(sub(stop, start) if step > 0 else sub(start, stop))
     if isinstance(length, Num) and isinstance(start, Num):
-        return range(int(start.value), int(start.value) + int(length.value))
-    return SymbolicRange(start, stop)
+        return range(int(start.value), int(start.value) + step * int(length.value), step)
+    if not nonnegative(length):
+        refuse("a range may be empty for some sizes because its end may lie before its start")
+    return SymbolicRange(start, length, step)
+
+
+def after(start: Any, stop: Any) -> Any:
+    """The counter after `while start < stop: start += 1`."""
+    return _extremum("max", max)(start, stop)
+
+
+def _reversed(values: Any) -> Any:
+    length = symbolic_length(values)
+    return reversed(values) if length is None else _Backwards(values, length)
+
+
+class _Backwards(Elements):
+    """reversed(values), for a symbolic number of them."""
+
+    def __init__(self, values: Any, size: Expr) -> None:
+        self.values, self.size = values, size
+
+    def element(self, index: Expr) -> Any:
+        """The element at that index, from the end."""
+        where = integer(sub(add(self.size, num(-1)), index))
+        return self.values.element(where) if isinstance(self.values, Elements) else self.values[Scalar(where, "int")]
+
+    def lift_operand(self) -> Operand:
+        """The same as an array."""
+        source = operand(self.values)
+        found: Operand = make(source.sizes, source.kind, lambda at: source.entry((integer(sub(add(self.size, num(-1)), at[0])), *at[1:])))
+        return found
 
 
 class _Together(Elements):
@@ -100,7 +131,7 @@ def _enumerate(part: Any, start: int = 0) -> Any:
     length = symbolic_length(part)
     if length is None:
         return enumerate(part, start)
-    return _Together([SymbolicRange(num(start), integer(sub(length, num(-start)))), part], length)
+    return _Together([SymbolicRange(num(start), length), part], length)
 
 
 def _extremum(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -108,6 +139,7 @@ def _extremum(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         if kwargs or not symbolic(values):
             return real(*values, **kwargs)
         if len(values) == 1:
+            values = (operand(values[0]),) if isinstance(values[0], Elements) else values
             if isinstance(values[0], Operand) and len(values[0].sizes) != 1:
                 refuse(f"{name}() of an array with several axes")
             return call(name, values[0])
@@ -120,7 +152,7 @@ def _extremum(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _sum(values: Any, start: Any = 0) -> Any:
-    if isinstance(values, Operand):
+    if isinstance(values, (Operand, Elements)):
         total = call("sum", values, axis=0)
         return total if isinstance(start, int) and start == 0 else total + start
     return sum(values, start)
@@ -128,7 +160,8 @@ def _sum(values: Any, start: Any = 0) -> Any:
 
 _OWN: Mapping[Any, Any] = {
     float: _type(float, _float), int: _type(int, _int), list: _type(list, _list), tuple: _type(tuple, _list),
-    len: _len, range: _range, zip: _zip, enumerate: _enumerate, sum: _sum,
+    len: _len, range: span, zip: _zip, enumerate: _enumerate, sum: _sum,
+    reversed: _reversed, map: mapped,
     max: _extremum("max", max), min: _extremum("min", min), math.exp: "exp", math.log: "log", math.sqrt: "sqrt", math.tanh: "tanh",
     math.log1p: "log1p", math.expm1: "expm1", math.fabs: "absolute", math.pow: "power",
 }  # fmt: skip
@@ -194,4 +227,4 @@ def replacement(value: Any) -> Any:
     return _dispatch(name, found) if callable(found) and found is value and not isinstance(found, type) else None
 
 
-BUILTINS = {name: replacement(value) or value for name, value in vars(builtins).items()} | {"xrange": _range}
+BUILTINS = {name: replacement(value) or value for name, value in vars(builtins).items()} | {"xrange": span}

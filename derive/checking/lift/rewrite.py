@@ -21,23 +21,14 @@ import ast
 import inspect
 import textwrap
 import warnings
-from collections.abc import Iterator
 from types import CodeType, FunctionType
+
+from derive.checking.lift.comprehensions import SCOPES, counted, inside, spelled
 
 __all__ = ["ITERATE", "PLUS", "rewritten"]
 
 ITERATE, PLUS = "__derive_iterate", "__derive_plus"
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.ClassDef)
-
-
-def _inside(nodes: list[ast.stmt]) -> Iterator[ast.AST]:
-    """Every node of the statements, inner scopes left out."""
-    stack: list[ast.AST] = list(nodes)
-    while stack:
-        node = stack.pop()
-        yield node
-        if not isinstance(node, _SCOPES):
-            stack.extend(ast.iter_child_nodes(node))
+_REWRITTEN = (ast.For, ast.While, ast.ListComp, ast.GeneratorExp, ast.Mod)
 
 
 def _leaves(body: list[ast.stmt]) -> bool:
@@ -45,11 +36,11 @@ def _leaves(body: list[ast.stmt]) -> bool:
     for node in body:
         if isinstance(node, (ast.Break, ast.Return)):
             return True
-        if isinstance(node, _SCOPES):
+        if isinstance(node, SCOPES):
             continue
         inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, (ast.stmt, ast.ExceptHandler))]
         if isinstance(node, (ast.For, ast.While)):
-            if any(isinstance(part, ast.Return) for part in _inside(node.body)) or _leaves(node.orelse):
+            if any(isinstance(part, ast.Return) for part in inside(node.body)) or _leaves(node.orelse):
                 return True
         elif any(_leaves([child]) if isinstance(child, ast.stmt) else _leaves(child.body) for child in inner):
             return True
@@ -76,7 +67,7 @@ def _names(loop: ast.For) -> tuple[list[str], list[str], list[str]]:
     added: set[str] = set()
     summed: set[str] = set()
     augmented: set[int] = set()
-    for node in _inside([*loop.body, ast.Expr(value=loop.target)]):
+    for node in inside([*loop.body, ast.Expr(value=loop.target)]):
         pair = _sum(node)
         if pair is not None:
             summed.add(pair[0].id)
@@ -120,6 +111,14 @@ class _Rewriter(ast.NodeTransformer):
         if not self.depth or not isinstance(node.target, ast.Name) or not isinstance(node.op, (ast.Add, ast.Sub)):
             return node
         return self._plus(node.target.id, node.value, isinstance(node.op, ast.Add), True, node)
+
+    def visit_While(self, node: ast.While) -> ast.AST | list[ast.stmt]:
+        """A `while` loop that counts becomes a `for` loop."""
+        statements = counted(node, self.count + 1)
+        if statements is None:
+            return self.generic_visit(node)
+        assert isinstance(statements[2], ast.For)
+        return [*statements[:2], *self.visit_For(statements[2]), statements[3]]
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         """Rewrite one loop."""
@@ -178,10 +177,8 @@ def rewritten(function: FunctionType) -> CodeType:
     except (OSError, SyntaxError, TypeError):
         return original
     nodes = list(ast.walk(tree))
-    if not any(isinstance(node, ast.For) for node in nodes) or any(isinstance(node, (ast.Global, ast.Nonlocal)) for node in nodes):
-        return original
     definition = tree.body[0]
-    if not isinstance(definition, ast.FunctionDef):
+    if not any(isinstance(node, _REWRITTEN) for node in nodes) or not isinstance(definition, ast.FunctionDef):
         return original
     ast.increment_lineno(tree, start - 1)
     definition.decorator_list = []
@@ -189,7 +186,10 @@ def rewritten(function: FunctionType) -> CodeType:
     factory = ast.parse(f"def __derive_factory({free}): pass")
     body = factory.body[0]
     assert isinstance(body, ast.FunctionDef)
-    body.body = [_Rewriter(f"{original.co_filename}:{start}:").visit(definition)]
+    if not any(isinstance(node, (ast.Global, ast.Nonlocal)) for node in nodes):
+        definition = _Rewriter(f"{original.co_filename}:{start}:").visit(definition)
+    spelled(definition)
+    body.body = [definition]
     ast.fix_missing_locations(factory)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the user's own file was compiled, and warned about, before

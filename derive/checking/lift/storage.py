@@ -121,6 +121,7 @@ class Storage:
         owner: the argument whose memory this is, or None.
         version: how often it was written.
         birth: how many symbolic loops were running when it was made.
+        locked: why it must not be written, if so.
         cell: for memory that stands for a name that a loop rebinds, which name; its kind follows the values that are added.
     """
 
@@ -130,7 +131,7 @@ class Storage:
         self.kind, self.owner = kind, owner
         self.targets: Location = tuple(ZERO if size is ONE else index for size, index in zip(self.sizes, self.indices))
         self.body = entry(self.targets)
-        self.version, self.birth, self.cell = 0, len(current().loops), ""
+        self.version, self.birth, self.cell, self.locked = 0, len(current().loops), "", ""
         self.place: Place | None = current().place()
 
     def read(self, location: Location) -> Expr:
@@ -181,6 +182,8 @@ class Storage:
 
     def touch(self) -> None:
         """Note that it was written, and where."""
+        if self.locked:
+            refuse(self.locked)
         self.version += 1
         self.place = current().place()
 
