@@ -13,7 +13,7 @@ from derive.index import At, Expr, substitute, walk
 from derive.trace import Program, read
 from derive.trace.shapes import Shapes, argument_shapes
 
-__all__ = ["matched"]
+__all__ = ["argument_text", "matched"]
 
 
 def matched(g: Callable[..., Any], left: Program, shapes: Shapes) -> tuple[Program, dict[str, str]]:
@@ -28,11 +28,12 @@ def matched(g: Callable[..., Any], left: Program, shapes: Shapes) -> tuple[Progr
         raise BadInput(f"The functions take different arguments: {', '.join(a.name for a in arguments)} and {', '.join(mine)}.")
     given = shapes if isinstance(shapes, Mapping) else None
     extra = {name: given[name] for name in mine if given and name in given and name not in names.values()}
-    right = read(g, {**{names[a.name]: _text(a) for a in arguments}, **extra})
+    right = read(g, {**{names[a.name]: argument_text(a) for a in arguments}, **extra})
     return _renamed(right, {new: old for old, new in names.items()}), names
 
 
-def _text(argument: Argument) -> str:
+def argument_text(argument: Argument) -> str:
+    """The shape of an argument as it is given in `shapes`: "int m"."""
     lead = "" if argument.kind == "float" else argument.kind + " "
     return lead + " ".join(_size_text(part) for part in argument.shape)
 

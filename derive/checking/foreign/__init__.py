@@ -1,0 +1,31 @@
+"""Gradients that are no NumPy functions: the rules of JAX's custom derivatives, and torch's autograd functions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+
+from derive.checking.foreign.rules import custom_rule_report
+from derive.checking.subject import Subject
+from derive.derivation import Argument
+from derive.errors import NotYet
+
+__all__ = ["custom_rule_report", "foreign_subject", "recognised"]
+
+
+def recognised(code: Any) -> str:
+    """'jax.custom_vjp', 'jax.custom_jvp', 'torch.autograd.Function', or '' for code of another kind."""
+    if isinstance(code, jax.custom_vjp):
+        return "jax.custom_vjp"
+    if isinstance(code, jax.custom_jvp):
+        return "jax.custom_jvp"
+    torch = sys.modules.get("torch")  # who hands over a torch function has imported it
+    return "torch.autograd.Function" if torch is not None and isinstance(code, type) and issubclass(code, torch.autograd.Function) else ""
+
+
+def foreign_subject(code: Any, arguments: Sequence[Argument], wrt: Sequence[str], *, fixed: Mapping[str, Any] | None = None) -> Subject:
+    """A torch function as a subject."""
+    raise NotYet("torch functions are not covered.")
