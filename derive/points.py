@@ -148,6 +148,7 @@ def enlarged(point: Point) -> Point:
 
 _STRENGTH = re.compile(r"(?i)^(l1|l2|wd|c|rho|alpha|beta|gamma|lamb?d?a?\w*|lmb\w*|lmbda|reg\w*|.*_reg|.*decay|.*strength|.*penalty|penalty.*|ridge|"
                        r".*_lam(bda)?)$")
+_LARGE_AT = 8
 _STRENGTHS = (None, 10.0, 0.0, 5e-6)  # None: as it was drawn
 
 
@@ -156,23 +157,21 @@ def is_strength(argument: Argument) -> bool:
     return argument.kind == "float" and not argument.shape and bool(_STRENGTH.match(argument.name))
 
 
-def telling(arguments: Sequence[Argument], definitions: Sequence[Definition] = (), assumptions: Sequence[Assumption] = (),
-            declared: Sequence[Assumption] = ()) -> Iterator[Point]:
+def telling(arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]], special: Mapping[str, Sequence[int]] | None = None,
+            definitions: Sequence[Definition] = (), assumptions: Sequence[Assumption] = (), declared: Sequence[Assumption] = ()) -> Iterator[Point]:
     """Points for a check, the most telling first: `points`, and large numbers, such that what is assumed and declared holds.
 
-    Strengths of a regularisation go through ordinary numbers, 10, 0 and 5e-6; labels take more than one value, masked ones among them.
+    Strengths of a regularisation go through ordinary numbers, 10, 0 and 5e-6; labels take more than one value.
 
     Args:
-        arguments: the arguments, with symbolic shapes.
-        definitions: the program, where it is known: the names that the assumptions use, and what labels are compared with.
+        arguments, special: as for `points`.
+        bounds: for each integer argument, the sizes that its entries must stay below.
+        definitions: the program, where it is known: the names that the assumptions use.
         assumptions: of the program, such as labels in range.
         declared: by the user, on the arguments.
     """
-    bounds = label_bounds([a.condition for a in assumptions])
-    special = {name: values for name, values in masked(definitions).items() if name not in bounds}
     drawn = list(points(arguments, bounds, special=special))
-    ordered = [*drawn[:8], enlarged(drawn[0]), *drawn[8:]] if drawn[0].sizes else [*drawn, enlarged(drawn[0])]
-    for turn, point in enumerate(ordered):
+    for turn, point in enumerate([*drawn[:_LARGE_AT], enlarged(drawn[0]), *drawn[_LARGE_AT:]]):
         found = _fitting(_with_labels(_with_strengths(point, arguments, turn), arguments, bounds), declared)
         if found is not None and all(holds(a.condition, found, definitions) for a in assumptions):
             yield found
