@@ -18,6 +18,7 @@ from derive.index import (
     At,
     Const,
     Delta,
+    Digit,
     Expr,
     Extremum,
     Fn,
@@ -145,6 +146,13 @@ class Evaluator:
     def _delta(self, node: Expr, at: Mapping[Index, int]) -> Any:
         return int(self._value(node.args[0], at) == self._value(node.args[1], at))
 
+    def _digit(self, node: Expr, at: Mapping[Index, int]) -> Any:
+        i, sizes, k = node.args
+        after = 1
+        for n in sizes[k + 1:]:
+            after *= self.size(n)
+        return (int(self._value(i, at)) // after) % self.size(sizes[k])
+
     def _iverson(self, node: Expr, at: Mapping[Index, int]) -> Any:
         value = self._value(node.args[1], at)
         value = 0 if abs(value) < _NOISE else value
@@ -182,8 +190,8 @@ def _power(base: Any, e: Any) -> Any:
 _EVALUATE: dict[type, Callable[..., Any]] = {
     Num: Evaluator._number, Const: Evaluator._const, Size: Evaluator._size, Index: Evaluator._index, At: Evaluator._entry,
     Add: Evaluator._add, Mul: Evaluator._mul, Pow: Evaluator._pow, Mono: Evaluator._mono, Poly: Evaluator._poly, Fn: Evaluator._function,
-    Delta: Evaluator._delta, Iverson: Evaluator._iverson, Where: Evaluator._where, Stop: Evaluator._stop, Sum: Evaluator._sum,
-    Extremum: Evaluator._extremum,
+    Delta: Evaluator._delta, Digit: Evaluator._digit, Iverson: Evaluator._iverson, Where: Evaluator._where, Stop: Evaluator._stop,
+    Sum: Evaluator._sum, Extremum: Evaluator._extremum,
 }
 
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from derive.derivation import Section, Step
 from derive.errors import NotYet
-from derive.index import ZERO, Add, Delta, Expr, Index, Mul, Partial, Sum, add, array_names, mul, rebuild, substitute
+from derive.index import ZERO, Add, Delta, Digit, Expr, Mul, Partial, Sum, add, array_names, mul, rebuild, substitute
 from derive.normal import Algebra
 from derive.normal.present import cost
-from derive.normal.ring import depends
+from derive.normal.ring import factors, terms
+from derive.rules.structure import apart
 from derive.rules.theorems import Theorem, rewrite, theorem_for
 
 __all__ = ["Chain", "contract", "differentiated"]
@@ -88,8 +89,13 @@ def differentiated(node: Expr) -> Expr:
 def contract(algebra: Algebra, node: Expr) -> Expr:
     """Σ_b f(b) δ(b, j) = f(j), wherever it applies, on an expression as written."""
     node = rebuild(node, lambda kid: contract(algebra, kid))
+    if isinstance(node, Delta) and any(isinstance(part, (Add, Mul, Digit)) for part in node.args):
+        return _digit_by_digit(algebra, node)
     if not isinstance(node, Sum):
         return node
+    bound, body = apart(node.bound, node.body)
+    if body is not node.body:
+        return contract(algebra, Sum(bound, body))
     if isinstance(node.body, Add):
         parts = [contract(algebra, Sum(node.bound, term)) for term in node.body.args[0]]
         changed = any(not isinstance(part, Sum) or part.bound != node.bound for part in parts)
@@ -97,15 +103,26 @@ def contract(algebra: Algebra, node: Expr) -> Expr:
     factors = node.body.args[0] if isinstance(node.body, Mul) else (node.body,)
     for k, factor in enumerate(factors):
         if isinstance(factor, Delta):
-            for b, value in (factor.args, factor.args[::-1]):
-                if isinstance(b, Index) and b in node.bound and not depends(value, b) and algebra.in_range(value, b):
-                    rest = substitute(mul(*factors[:k], *factors[k + 1:]), {b: value})
-                    left = tuple(x for x in node.bound if x is not b)
-                    return contract(algebra, Sum(left, rest)) if left else rest
+            found = algebra.solution([factor], node.bound)
+            if found is not None:
+                _, b, value, inside = found
+                rest = substitute(mul(*factors[:k], *factors[k + 1:]), {b: value})
+                left = tuple(x for x in node.bound if x is not b)
+                rest = rest if inside is None else mul(inside, rest)
+                return contract(algebra, Sum(left, rest)) if left else rest
         if isinstance(factor, Add) and any(_has_delta(term, node) for term in factor.args[0]):
             spread = (mul(*factors[:k], term, *factors[k + 1:]) for term in factor.args[0])
             return contract(algebra, Sum(node.bound, add(*spread)))
     return node
+
+
+def _digit_by_digit(algebra: Algebra, node: Delta) -> Expr:
+    """A delta of merged indices as one delta for each digit, or as it stands."""
+    ((m, c), *more) = terms(algebra.canonical(node)) or [(None, 0)]
+    if m is None:
+        return ZERO
+    parts = [a for a, _ in factors(m)]
+    return mul(*sorted(parts, key=lambda a: a.key)) if not more and c == 1 and all(isinstance(a, Delta) for a in parts) else node
 
 
 def _has_delta(term: Expr, binder: Sum) -> bool:

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 
 from derive.errors import NotYet
 from derive.index import (
-    ONE,
     ZERO,
+    Add,
     Digit,
     Expr,
     Extremum,
@@ -23,6 +23,8 @@ from derive.index import (
     Num,
     Pow,
     Sum,
+    add,
+    digit,
     fresh,
     mul,
     num,
@@ -57,62 +59,82 @@ def _broadcast(e: Equation) -> Value:
 
 
 def _reshape(e: Equation) -> Value:
-    """Axes of size 1 appear or disappear, and neighbouring axes merge into one."""
+    """Axes of size 1 appear or disappear, neighbouring axes merge into one, and a merged axis splits."""
     x = e.inputs[0]
-    old, new = ([n for n in shape if not is_one(n)] for shape in (x.shape, e.shape))
-    groups = _merged(old, new)
+    groups = _groups([n for n in x.shape if not is_one(n)], [n for n in e.shape if not is_one(n)])
 
     def at(*i: Expr) -> Expr:
-        merged = [j for n, j in zip(e.shape, i) if not is_one(n)]
-        left = iter([digit for j, group in zip(merged, groups) for digit in _digits(j, group)])
-        return x.at(*(ZERO if is_one(n) else next(left) for n in x.shape))
+        whole = [j for n, j in zip(e.shape, i) if not is_one(n)]
+        left: list[Expr] = []
+        for old, new in groups:
+            mine, whole = whole[:len(new)], whole[len(new):]
+            merged = _merged(mine, new)
+            left += [digit(merged, old, k) for k in range(len(old))] if len(old) > 1 else [merged]
+        entries = iter(left)
+        return x.at(*(ZERO if is_one(n) else next(entries) for n in x.shape))
     return Value(e.shape, at, x.kind)
 
 
-def _merged(old: list[Expr], new: list[Expr]) -> list[tuple[Expr, ...]]:
-    """For each new axis, the sizes of the old axes that it merges."""
-    groups, rest = [], list(old)
-    for n in new:
-        group: list[Expr] = []
-        while rest and not _same_size(group, n):
-            group.append(rest.pop(0))
-        groups.append(tuple(group))
-        if not _same_size(group, n):
-            break
-    if rest or len(groups) != len(new) or not all(_same_size(list(g), n) for g, n in zip(groups, new)):
-        raise NotYet("A reshape that splits an axis of symbolic size has no row.",
-                     hint="Give the array the shape that it needs from the start.")
-    return groups
+def _groups(old: list[Expr], new: list[Expr]) -> list[tuple[tuple[Expr, ...], tuple[Expr, ...]]]:
+    """The shortest runs of old axes and of new ones that hold the same number of entries."""
+    ends = {_factors(mul(*old[:k])): k for k in range(1, len(old) + 1)}
+    out, start, begin = [], 0, 0
+    for stop in range(1, len(new) + 1):
+        end = ends.get(_factors(mul(*new[:stop])))
+        if end is not None:
+            out.append((tuple(old[begin:end]), tuple(new[start:stop])))
+            start, begin = stop, end
+    if begin != len(old) or start != len(new):
+        raise NotYet("A reshape between these sizes has no row.", hint="Name the parts of an axis that is split: \"2*h\", and not \"d\".")
+    return out
 
 
-def _same_size(group: list[Expr], n: Expr) -> bool:
-    return bool(group) and sorted(part.key for part in _factors(mul(*group))) == sorted(part.key for part in _factors(n))
-
-
-def _factors(n: Expr) -> list[Expr]:
-    """The factors of a size, a whole power written out."""
+def _factors(n: Expr) -> tuple[str, ...]:
+    """The factors of a size in one order, a whole power written out and numbers multiplied."""
     parts = n.args[0] if isinstance(n, Mul) else (n,)
-    out = []
+    out: list[Expr] = []
     for part in parts:
         out += [part.args[0]] * int(part.args[1]) if isinstance(part, Pow) else [part]
     number = num(math.prod(int(part.value) for part in out if isinstance(part, Num)))
-    return [part for part in out if not isinstance(part, Num)] + ([] if number is ONE else [number])
+    return (*sorted(part.key for part in out if not isinstance(part, Num)), number.key)
 
 
-def _digits(j: Expr, group: tuple[Expr, ...]) -> list[Expr]:
-    return [j] if len(group) == 1 else [Digit(j, group, k) for k in range(len(group))]
+def _merged(i: list[Expr], sizes: tuple[Expr, ...]) -> Expr:
+    """The integer with the digits i in the mixed radix `sizes`."""
+    total: Expr = ZERO
+    for j, n in zip(i, sizes):
+        scaled = num(total.value * n.value) if isinstance(total, Num) and isinstance(n, Num) else mul(n, total)
+        total = num(scaled.value + j.value) if isinstance(scaled, Num) and isinstance(j, Num) else _distributed(scaled, j)
+    return total
+
+
+def _distributed(scaled: Expr, j: Expr) -> Expr:
+    if isinstance(scaled, Mul) and isinstance(scaled.args[0][-1], Add):
+        front = scaled.args[0][:-1]
+        scaled = add(*(mul(*front, part) for part in scaled.args[0][-1].args[0]))
+    return add(scaled, j)
+
+
+def apart(bound: tuple[Index, ...], body: Expr) -> tuple[tuple[Index, ...], Expr]:
+    """The bound indices and the body with each merged index taken apart into those that it was merged from."""
+    for b in bound:
+        uses = {part.args[1] for part in walk(body) if isinstance(part, Digit) and part.args[0] is b}
+        fitting = [sizes for sizes in uses if _factors(mul(*sizes)) == _factors(b.size)]
+        if fitting:
+            sizes = min(fitting, key=str)
+            digits = tuple(fresh(Index(letter_for(n), n, 0)) for n in sizes)
+            freed = substitute(body, {Digit(b, sizes, k): i for k, i in enumerate(digits)})
+            return apart((*(x for x in bound if x is not b), *digits), substitute(freed, {b: _merged(list(digits), sizes)}))
+    return bound, body
 
 
 def summed(bound: tuple[Index, ...], body: Expr) -> Expr:
     """Σ over the bound indices; a merged one comes apart into those that it was merged from."""
-    for b in bound:
-        uses = [part for part in walk(body) if isinstance(part, Digit) and part.args[0] is b]
-        if uses and len({use.args[1] for use in uses}) == 1:
-            apart = tuple(fresh(Index(letter_for(n), n, 0)) for n in uses[0].args[1])
-            freed = substitute(body, {Digit(b, uses[0].args[1], k): i for k, i in enumerate(apart)})
-            if b not in freed.free:
-                return summed(tuple(x for x in bound if x is not b) + apart, freed)
-    return Sum(bound, body)
+    return Sum(*apart(bound, body))
+
+
+def _extreme(which: str) -> Callable[[tuple[Index, ...], Expr], Expr]:
+    return lambda bound, body: Extremum(which, *apart(bound, body))
 
 
 def _transpose(e: Equation) -> Value:
@@ -178,11 +200,12 @@ def _cumulative(e: Equation) -> Value:
 declare("dim_as_value", "a size as a number", _dim_as_value, lambda x: x * x.shape[0], x="m d")
 declare("iota", "the index itself", _iota, lambda x: x * jnp.arange(x.shape[1]), x="m d")
 declare("broadcast_in_dim", "repeats along new axes", _broadcast, lambda x: x + jnp.sum(x, axis=1, keepdims=True), x="m d")
-declare("reshape", "axes of size 1 appear or disappear, neighbours merge", _reshape, lambda x: x.reshape(-1) @ x.reshape(-1), x="m d")
+declare("reshape", "axes of size 1 appear or disappear, neighbours merge or come apart", _reshape,
+        lambda x: x.reshape(-1) @ x.reshape(-1) * jnp.max(x.reshape(x.shape[0], 2, -1), axis=1), x="m 2*d")
 declare("transpose", "exchanges axes", _transpose, lambda x: x.T, x="m d")
 declare("squeeze", "drops axes of size 1", _squeeze, lambda x: jnp.squeeze(x[:, None], axis=1), x="m d")
 declare("reduce_sum", "Σ over axes", _reduction(summed), lambda x: jnp.sum(x, axis=0), x="m d")
-declare("reduce_max", "the largest along axes", _reduction(lambda b, u: Extremum("max", b, u)), lambda x: jnp.max(x, axis=1), x="m d")
-declare("reduce_min", "the smallest along axes", _reduction(lambda b, u: Extremum("min", b, u)), lambda x: jnp.min(x, axis=1), x="m d")
+declare("reduce_max", "the largest along axes", _reduction(_extreme("max")), lambda x: jnp.max(x, axis=1), x="m d")
+declare("reduce_min", "the smallest along axes", _reduction(_extreme("min")), lambda x: jnp.min(x, axis=1), x="m d")
 declare("dot_general", "Σ over contracted axes", _dot_general, lambda x, w: x @ w, x="m d", w="d k")
 declare("cumsum", "sums so far", _cumulative, lambda x: jnp.cumsum(x, axis=1), x="m d")

@@ -15,7 +15,7 @@ from jax.extend.core import Literal
 
 from derive.derivation import Argument, Assumption, Definition, Source
 from derive.errors import BadInput, NotYet, Place
-from derive.index import At, Const, Delta, Digit, Expr, Extremum, Index, Iverson, Num, array_names, num, size_names, walk
+from derive.index import At, Const, Delta, Expr, Extremum, Index, Iverson, Num, array_names, num, size_names
 from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.primitives import Equation
 from derive.rules.sizes import size
@@ -180,8 +180,6 @@ class _Reader:
             return value
         indices, full = indices_for(value.shape, self.reserved)
         body = value.at(*full)
-        if any(isinstance(part, Digit) for part in walk(body)):
-            return value
         if _is_alias(body) or not array_names(body) or _may_be_infinite(body):
             return value
         return self.add(name, value, indices, body, int(line) if line else 0)
@@ -203,8 +201,6 @@ class _Reader:
         (value,) = outputs
         indices, full = indices_for(value.shape, self.reserved)
         body = value.at(*full)
-        if any(isinstance(part, Digit) for part in walk(body)):
-            raise NotYet("The value has an axis that was merged from several.", place=self.place, hint="Return it in its original shape.")
         last = self.definitions[-1] if self.definitions else None
         if last is None or body is not At(last.name, indices):
             name = self.source.name if self.source.name.isidentifier() and self.source.name not in self.taken else "out"
