@@ -19,7 +19,7 @@ from derive.checking.foreign.sides import Output, Question, jvp_question, output
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, PROVED, UNDECIDED, WRONG, Example, Report, level_of
 from derive.derivation import Assumption, Story
 from derive.errors import BadInput, DeriveError, NotYet
-from derive.index import substitute
+from derive.index import Expr, Index, substitute
 from derive.points import Point
 from derive.proving.proof import Comparison, compare, prove
 from derive.trace import Program
@@ -161,12 +161,13 @@ class _Answer:
             return self._by_numbers(f"not compared as formulas: {getattr(error, 'met', error)}")
         if len(claim.shape) != len(true.shape) or any(a is not b for a, b in zip(claim.shape, true.shape)):
             return self._by_numbers("the shapes are different")
+        true = _on_indices(true, claim.definitions[-1].indices)
         proof = compare(Comparison(claim, true, (self.question.claimed, self.question.true), self.extra))
         self.assumptions = tuple(a.text for a in proof.assumptions)
         if proof.verdict in ("proved", "proved off the kink") and self.wrong is None and (self.tie is None or proof.verdict != "proved"):
             return self._proved(proof.verdict)
         if proof.verdict == "refuted" or self.wrong is not None:
-            self._explain(claim, true, story)
+            self._explain(claim, story)
             found = proof.counterexample
             self.wrong = self.wrong or self.tie or (None if found is None else Example(
                 found.sizes, found.arrays, float(found.values[0][found.place]), float(found.values[1][found.place]), found.place))
@@ -185,12 +186,13 @@ class _Answer:
         self.wrong = self.wrong or self.tie
         return WRONG if self.wrong is not None else NUMERIC if self.tried else UNDECIDED
 
-    def _explain(self, claim: Program, true: Program, story: Story | None) -> None:
+    def _explain(self, claim: Program, story: Story | None) -> None:
         """What the difference is, as a formula and in words."""
-        claimed = substitute(written(claim), dict(zip(claim.definitions[-1].indices, true.definitions[-1].indices)))
+        if story is None:
+            return
+        claimed = substitute(written(claim), dict(zip(claim.definitions[-1].indices, story.result.indices)))
         try:
-            if story is not None:
-                self.gap, self.words = Differences(story).explain(claimed)
+            self.gap, self.words = Differences(story).explain(claimed)
         except (DeriveError, RecursionError, KeyError):
             self.gap, self.words = "", ()
 
@@ -202,6 +204,13 @@ def _apart(claimed: np.ndarray, true: np.ndarray) -> tuple[bool, tuple[int, ...]
     if (gap <= _TOLERANCE * (1e-3 + np.max(np.abs(true), initial=0.0))).all():
         return False, ()
     return True, tuple(int(k) for k in np.unravel_index(int(np.where(np.isnan(gap), np.inf, gap).argmax()), gap.shape))
+
+
+def _on_indices(program: Program, indices: tuple[Index, ...]) -> Program:
+    """The program with its value at these indices."""
+    *before, last = program.definitions
+    letters: dict[Expr, Expr] = {old: new for old, new in zip(last.indices, indices) if old is not new}
+    return replace(program, definitions=(*before, replace(last, indices=indices, body=substitute(last.body, letters))))
 
 
 def _first_line(error: BaseException) -> str:
