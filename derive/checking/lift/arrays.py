@@ -132,6 +132,8 @@ class Operand:
 
 def _operator(name: str, swapped: bool) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
+        if getattr(type(other), "outranks", False):  # a tensor: the operation is its own
+            return NotImplemented
         return call(name, other, self) if swapped else call(name, self, other)
 
     return operator
