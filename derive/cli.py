@@ -12,8 +12,11 @@ import traceback
 from collections.abc import Sequence
 
 import derive
-from derive.app.commands import check_command, emit_command, explain_command, prove_command
+from derive.app.commands import emit_command, explain_command, prove_command
+from derive.app.judging import TIMEOUT, check_command
 from derive.app.main_job import main_job
+from derive.app.pairing import PAIRING
+from derive.app.showing import SCHEMA
 from derive.app.terminal import Screen
 from derive.app.training import train_command
 from derive.errors import DeriveError
@@ -21,6 +24,8 @@ from derive.errors import DeriveError
 __all__ = ["main", "parser"]
 
 _SHAPES = "sizes by argument, such as 'W=d k; X=m d; y=int m; lam='; without it: annotations, then names in common use"
+_STATUS = "exit status: 0 right, 1 wrong, 2 undecided or could not run; of several 1 if any is wrong, else 2 if any is undecided"
+_CHECKS = f"{PAIRING}\n\n{SCHEMA}\n\n{_STATUS}"
 _WRT = "the argument to differentiate in: a name or a position; may be given several times; the first argument if left out"
 _EXAMPLES = """examples:
   derive                                     the softmax classifier: derived, proved, checked, trained, and a report
@@ -80,7 +85,8 @@ def parser() -> argparse.ArgumentParser:
     top.set_defaults(run=main_job)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     _explain(commands.add_parser("explain", parents=[common], help="show the derivation of a function in a file"))
-    _check(commands.add_parser("check", parents=[common], help="check a handwritten gradient against a loss"))
+    _check(commands.add_parser("check", parents=[common], help="check handwritten gradients", epilog=_CHECKS,
+                               formatter_class=argparse.RawDescriptionHelpFormatter))
     _emit(commands.add_parser("emit", parents=[common], help="print the gradient as NumPy or JAX source"))
     _prove(commands.add_parser("prove", parents=[common], help="decide whether two functions are equal for all sizes"))
     _train(commands.add_parser("train", parents=[common], help="train the softmax classifier, or a loss of yours"))
@@ -107,9 +113,15 @@ def _explain(command: argparse.ArgumentParser) -> None:
 
 
 def _check(command: argparse.ArgumentParser) -> None:
-    command.add_argument("target", metavar="FILE.py::mine", help="the handwritten NumPy function: returns the gradient or (loss, gradient)")
-    command.add_argument("--reference", metavar="FILE.py::loss", help="the loss in JAX; `loss` of the same file if left out")
+    command.add_argument("targets", metavar="TARGET", nargs="+", help="FILE.py::function; or FILE.py or a folder, for every gradient in it")
+    command.add_argument("--reference", metavar="FILE.py::loss", help="the loss, or the layer, in JAX; found by its name if left out: see below")
     _about_function(command)
+    command.add_argument("--fixed", action="append", metavar="NAME=VALUE", help="a further parameter, as a Python literal: 'conv_param={\"pad\": 1}'")
+    command.add_argument("--returns", action="append", metavar="NAMES", help="whose gradients are returned, in order, where it cannot be told: W,b")
+    command.add_argument("--require", choices=("proved", "exact", "numeric"), help="less than this has the status 2")
+    command.add_argument("--json", action="store_true", help="one JSON document on the standard output, and nothing else: see below")
+    command.add_argument("--timeout", metavar="SECONDS", type=float, default=TIMEOUT,
+                         help="for each target (default: 60); 0 is no limit, and runs it in this process, as a debugger needs it")
     command.set_defaults(run=check_command)
 
 

@@ -102,6 +102,8 @@ GUESSES: tuple[Row, ...] = (
     _row("predictions targets", _SAME),
     _row("x", "x=n d", _POINTWISE),
     _row("z", "z=m k"),
+    _row("X", "X=m d"),
+    _row("x", "x=n"),
 )
 
 # Names that are taken for one number wherever they appear and no row says otherwise.

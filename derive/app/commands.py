@@ -1,4 +1,4 @@
-"""The commands on a user's file: explain, emit, prove and check.  Each returns the exit status."""
+"""The commands on a loss in a user's file: explain, emit and prove.  Each returns the exit status."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from derive import face
-from derive.app.files import Loader, split_target, usable_target, write_text
+from derive.app.files import Loader, usable_target, write_text
 from derive.app.proofs import kind_of, proof_status, proof_text, verdict_words
 from derive.app.signature import parse_shapes, parse_wrt
 from derive.app.terminal import Screen
-from derive.checking import Report, check
-from derive.checking.report import OWN_LOSS, WRONG
-from derive.errors import BadInput
 from derive.face import Derivation
 from derive.proving.proof import prove
 from derive.signatures import Signature, guessed_shapes
 
-__all__ = ["check_command", "check_status", "emit_command", "explain_command", "prove_command", "show_report"]
+__all__ = ["emit_command", "explain_command", "prove_command"]
 
 _FORMS: dict[str, Callable[[Derivation], str]] = {"html": Derivation.html, "latex": Derivation.latex, "markdown": Derivation.markdown}
 _KINDS = {"gradient": face.gradient, "vjp": face.vjp, "jacobian": face.jacobian, "hessian": face.hessian}
@@ -80,48 +76,3 @@ def prove_command(options: argparse.Namespace, screen: Screen) -> int:
     screen.verdict(kind_of(proof), verdict_words(proof), f"{options.left} = {options.right}")
     screen.pairs(list(proof_text(proof)))
     return proof_status(proof)
-
-
-# ------------------------------------------------------------------------------------------- check
-
-
-def check_command(options: argparse.Namespace, screen: Screen) -> int:
-    """Check a handwritten gradient against a reference loss."""
-    loader = Loader()
-    mine = loader.function(options.target)
-    reference = loader.function(options.reference or _reference(options.target, loader))
-    found = guessed_shapes(reference, parse_shapes(options.shapes))
-    _tell(found)
-    chosen = parse_wrt(options.wrt, reference)
-    wrt: Any = chosen[0] if len(chosen) == 1 else chosen
-    report = check(mine, reference, wrt, found.shapes, options.assume or ())
-    show_report(report, screen)
-    return check_status(report)
-
-
-def _reference(target: str, loader: Loader) -> str:
-    """The function `loss` in the same file."""
-    file, name = split_target(target)
-    if name == "loss" or not loader.has(file, "loss"):
-        raise BadInput(f"{target} needs a loss to be checked against, and {file} has no other function named 'loss'.",
-                       hint="Name it with --reference FILE.py::loss.")
-    return f"{file}::loss"
-
-
-def check_status(report: Report) -> int:
-    """0 right, 1 wrong, 2 left open."""
-    if report.ok:
-        return 0
-    parts = list(report.parts.values()) or [report]
-    return 1 if any(part.verdict in (WRONG, OWN_LOSS) or part.loss == WRONG for part in parts) else 2
-
-
-def show_report(report: Report, screen: Screen) -> None:
-    """The report as lines, each verdict with its mark; the details are the report's own words."""
-    for part in list(report.parts.values()) or [report]:
-        head, *details = str(part).splitlines()
-        title, _, verdict = head.rpartition(": ")
-        kind = ("good", "bad", "unsure")[check_status(part)]
-        screen.verdict(kind, verdict, title)
-        for line in details:
-            screen.words(line.strip(), indent=" " * (4 + len(line) - len(line.lstrip()) - 2))

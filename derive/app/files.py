@@ -47,16 +47,32 @@ class Loader:
             BadInput: the file is missing or cannot be run, or it has no function of that name; the error names file and line.
         """
         file, name = split_target(target)
+        found = self.named(target)
+        if not callable(found) or inspect.isclass(found):
+            raise BadInput(f"{name!r} in {file} is {_article(type(found).__name__)} and not a function.", hint=_FORM)
+        function: Callable[..., Any] = found
+        return function
+
+    def named(self, target: str) -> Any:
+        """What FILE.py::name names, whatever it is.
+
+        Raises:
+            BadInput: the file is missing or cannot be run, or it has nothing of that name; the error names file and line.
+        """
+        file, name = split_target(target)
         found: Any = self.module(file)
         for part in name.split("."):
             names = vars(found) if hasattr(found, "__dict__") else {}
             if part not in names:
                 raise BadInput(f"{file} has no function {name!r}.", hint=_similar(part, names))
             found = names[part]
-        if not callable(found) or inspect.isclass(found):
-            raise BadInput(f"{name!r} in {file} is {_article(type(found).__name__)} and not a function.", hint=_FORM)
-        function: Callable[..., Any] = found
-        return function
+        return found
+
+    @contextlib.contextmanager
+    def at_home(self, file: Path) -> Iterator[None]:
+        """What a file's functions import when they are called is found as it is when the file itself is loaded."""
+        with _importable(self.module(file), file.expanduser().resolve().parent):
+            yield
 
     def has(self, file: Path, name: str) -> bool:
         """Whether the file defines a function of that name."""

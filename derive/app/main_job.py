@@ -13,11 +13,11 @@ import jax
 import numpy as np
 
 from derive import data, losses
-from derive.app.commands import show_report
 from derive.app.files import usable_folder, write_text
 from derive.app.findings import HANDWRITTEN, SIZES, Agreement, Findings
 from derive.app.proofs import kind_of, proof_text, verdict_words
 from derive.app.report import page
+from derive.app.showing import show_report
 from derive.app.terminal import Screen
 from derive.app.training import Kept, keep, require_extras, rows, train_shown
 from derive.checking import Report, check

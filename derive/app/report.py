@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from derive.app.commands import check_status
 from derive.app.findings import Findings
 from derive.app.page import FOOT, HEAD, REPORT_STYLE
 from derive.app.proofs import kind_of, proof_html, verdict_words
+from derive.app.showing import check_status
 from derive.app.training import rows
 from derive.checking import Report
 from derive.errors import BadInput
