@@ -1,97 +1,232 @@
-"""Numbers as the third leg of a check: the handwritten function at concrete points, against `jax.grad` in 64-bit.
+"""Numbers as the third leg of a check: the handwritten code at concrete points, against the truth in 64-bit, and in 50 digits where doubt remains.
 
-The user's function gets copies, so that it can change its inputs without harm; that it does is reported.
+The code gets copies, so that it can change its inputs without harm; that it does is reported.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
 import numpy as np
 
-from derive.derivation import Assumption, Story
-from derive.points import Point, label_bounds, points
-from derive.trace.shapes import call
+from derive.checking.coverage import unreached
+from derive.checking.evaluated import exact_entry, in_domain
+from derive.checking.report import Example, sizes_text
+from derive.checking.rounding import Sides, apart
+from derive.checking.running import Trial, attempt
+from derive.checking.shaping import aligned
+from derive.checking.subject import Subject
+from derive.checking.truth import Truth
+from derive.errors import DeriveError
+from derive.index import At, walk
+from derive.points import Point, is_strength
 
-__all__ = ["Numbers", "Trial"]
+__all__ = ["Comparison", "Numbers", "Trial"]
 
-_TOLERANCE = 1e-7
+_COUNT = 9
 
 
-@dataclass
-class Trial:
-    """One point: what the function returned, what autodiff says, and what happened on the way."""
+@dataclass(frozen=True)
+class Comparison:
+    """How what is returned compares with the truth at all points.
 
-    point: Point
-    returned: Any = None
-    error: BaseException | None = None
-    mutated: list[str] = field(default_factory=list)
-    warned: list[str] = field(default_factory=list)
+    Attributes:
+        example: the most telling counterexample, or None.
+        tried: at how many points it was compared.
+        failure: why it could not be compared anywhere, or None.
+        notes: what is not wrong but should be known, such as another shape or a lower precision.
+        only_ties: whether it differs at ties alone.
+        doubtful: whether it differs somewhere by what rounding or overflow explains, at numbers that are not ordinary.
+        agreeing, differing: the points at which it agrees and differs.
+    """
+
+    example: Example | None = None
+    tried: int = 0
+    failure: str | None = None
+    notes: tuple[str, ...] = ()
+    only_ties: bool = False
+    doubtful: bool = False
+    agreeing: tuple[Point, ...] = ()
+    differing: tuple[Point, ...] = ()
 
 
 class Numbers:
-    """Runs a handwritten function and the reference at the same points.
+    """Runs the handwritten code at points and compares what it returns.
 
     Args:
-        handwritten: the user's NumPy function.
-        names: its parameter for each of the reference's arguments.
-        reference: the loss, as a JAX function.
-        story: the derivation of the reference.
+        subject: the handwritten code.
+        truth: what it is compared with.
     """
 
-    def __init__(self, handwritten: Callable[..., Any], names: Mapping[str, str], reference: Callable[..., Any], story: Story) -> None:
-        self.handwritten, self.names, self.reference, self.story = handwritten, names, reference, story
-        self.compiled: dict[str, Callable[..., Any]] = {}
-        self.bounds = label_bounds([a.condition for a in story.assumptions if isinstance(a, Assumption)])
+    def __init__(self, subject: Subject, truth: Truth) -> None:
+        self.subject, self.truth = subject, truth
+        self._trials: list[Trial] | None = None
+        self._compared: dict[str, Comparison] = {}
 
-    def points(self, count: int) -> Iterator[Point]:
-        """The points to try."""
-        for number, point in enumerate(points(self.story.source.arguments, self.bounds)):
+    def trials(self, count: int = _COUNT) -> list[Trial]:
+        """The code at each point in the domain of the truth; run once and kept."""
+        if self._trials is None:
+            self._trials = [attempt(self.subject, point) for point in self._points(count)]
+        return self._trials
+
+    def _points(self, count: int) -> Iterator[Point]:
+        for number, point in enumerate(p for raw in self.truth.points(3 * count) for p in in_domain(self.truth, raw)):
             if number == count:
                 return
             yield point
 
-    def run(self, point: Point) -> Trial:
-        """The handwritten function at a point, on copies, with its warnings."""
-        trial = Trial(point)
-        given = {self.names[name]: np.array(value) if np.ndim(value) else np.asarray(value)[()] for name, value in point.arrays.items()
-                 if name in self.names}
-        before = {name: np.array(value) for name, value in given.items()}
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+    def compare(self, wrt: str) -> Comparison:
+        """The gradient with respect to an argument against the true one."""
+        if wrt not in self._compared:
+            self._compared[wrt] = self._against(self.truth, wrt)
+        return self._compared[wrt]
+
+    def compare_value(self) -> Comparison | None:
+        """The value that is returned against the true one, or None where none is returned or known."""
+        if all(t.value is None for t in self.trials()) or self.truth.own:
+            return None
+        return _Comparing(self, self.truth, None).comparison()
+
+    def own_agrees(self, own: Truth, wrt: str) -> bool:
+        """Whether the gradient is, in numbers, the derivative of what the code itself returns, ties aside."""
+        found = self._against(own, wrt)
+        return found.failure is None and (found.example is None or found.only_ties)
+
+    def _against(self, truth: Truth, wrt: str) -> Comparison:
+        return _Comparing(self, truth, wrt).comparison()
+
+    def faults(self) -> tuple[str, ...]:
+        """What the code raises at points where the truth has a value: once for each kind of error."""
+        out: dict[type, str] = {}
+        for t in self.trials():
+            if t.error is not None:
+                at = sizes_text(t.point.sizes)
+                out.setdefault(type(t.error), f"it raises {type(t.error).__name__}{' at ' + at if at else ''}: {t.error}")
+        return tuple(out.values())
+
+    def uncovered(self) -> tuple[str, ...]:
+        """Lines of the code that no point reached."""
+        return unreached(self.subject, [t.point for t in self.trials()])
+
+
+class _Comparing:
+    """One comparison: of the gradient with respect to `wrt`, or of the value where that is None."""
+
+    def __init__(self, numbers: Numbers, truth: Truth, wrt: str | None) -> None:
+        self.numbers, self.truth, self.wrt = numbers, truth, wrt
+        self.notes: dict[str, None] = {}
+        self.found: list[tuple[str, Point, Example | None]] = []
+        self.failure: str | None = None
+        self.tried = 0
+
+    def comparison(self) -> Comparison:
+        for trial in self.numbers.trials():
+            self._at(trial)
+        wrong = [(p, e) for kind, p, e in self.found if kind == "wrong" and e is not None]
+        ties = [(p, e) for kind, p, e in self.found if kind == "tie" and e is not None]
+        chosen = min((e for _, e in wrong or ties), key=_rank, default=None)
+        doubtful = any(kind == "rounding" for kind, _, _ in self.found)
+        base = Comparison(chosen, self.tried, None if self.tried else self.failure or "no point was found at which it can be compared",
+                          tuple(self.notes), bool(ties) and not wrong, doubtful)
+        return replace(base, agreeing=tuple(p for kind, p, _ in self.found if kind == "same"), differing=tuple(p for p, _ in wrong))
+
+    def _at(self, trial: Trial) -> None:
+        if trial.error is not None:
+            self.failure = self.failure or f"it raises {type(trial.error).__name__}: {trial.error} (at {sizes_text(trial.point.sizes) or 'a point'})"
+            return
+        try:
+            true = self._true(trial.point.arrays)
+        except DeriveError:
+            raise
+        except Exception as error:  # an own loss is the user's code
+            self.failure = self.failure or f"it raises {type(error).__name__} near {sizes_text(trial.point.sizes)}: {error}"
+            return
+        if true is None or not np.isfinite(true).any():
+            return
+        claimed = self._claimed(trial)
+        if isinstance(claimed, str):
+            self.failure = claimed
+            return
+        self.tried += 1
+        self._judge(trial.point, claimed, true)
+
+    def _judge(self, point: Point, claimed: np.ndarray, true: np.ndarray) -> None:
+        fit = aligned(claimed, true, self.truth.arguments, self.wrt, point)
+        self.notes.update(dict.fromkeys(fit.notes))
+        if fit.place is not None:
+            claims = float(fit.claimed[fit.place]) if fit.claimed is not None else float("nan")
+            self._add("wrong", point, claims, float(true[fit.place]) if true.size else 0.0, fit.place)
+            return
+        assert fit.claimed is not None
+        if fit.claimed.dtype.itemsize < 8 and fit.claimed.dtype.kind == "f":
+            self.notes[f"the precision drops to {fit.claimed.dtype.name} inside: the arguments were float64"] = None
+        verdict = apart(self._sides(point), point, fit.claimed, true)
+        if verdict.kind == "rounding" and verdict.why:
+            self.notes[f"at {point.style} numbers the result is off: {verdict.why}" if point.style in ("wide", "enlarged") else
+                       "it is not accurate to 64-bit"] = None
+        self._add(verdict.kind, point, *((float(fit.claimed[verdict.place]), float(true[verdict.place])) if verdict.kind != "same" else (0.0, 0.0)),
+                  verdict.place)
+
+    def _add(self, kind: str, point: Point, claimed: float, true: float, place: tuple[int, ...]) -> None:
+        example = Example(point.sizes, self.numbers.subject.pasted(point.arrays), claimed, true, place) if kind in ("wrong", "tie") else None
+        self.found.append((kind, point, example))
+
+    def _claimed(self, trial: Trial) -> np.ndarray | str:
+        """What is compared, as an array of numbers, or why it is none."""
+        what = "value" if self.wrt is None else f"gradient with respect to {self.wrt}"
+        raw = trial.value if self.wrt is None else trial.gradients.get(self.wrt)
+        if raw is None:
+            return f"it returns no {what}"
+        try:
+            array = np.asarray(raw)
+            array = array if array.dtype.kind == "f" else array.astype(complex).real if not np.iscomplexobj(array) else array
+        except (TypeError, ValueError):
+            return f"the {what} that it returns is no array of numbers"
+        if np.iscomplexobj(array):
+            return array.real if not array.imag.any() else f"the {what} that it returns is complex"
+        return array
+
+    def _true(self, arrays: Mapping[str, Any]) -> np.ndarray | None:
+        if self.wrt is not None:
+            return np.asarray(self.truth.gradient(arrays, self.wrt))
+        value = self.truth.value(arrays)
+        return None if value is None else np.asarray(value)
+
+    def _sides(self, point: Point) -> Sides:
+        def user(arrays: Mapping[str, Any]) -> np.ndarray | None:
+            other = attempt(self.numbers.subject, replace(point, arrays=dict(arrays)))
+            claimed = None if other.error is not None else self._claimed(other)
+            return claimed if isinstance(claimed, np.ndarray) else None
+
+        def true(arrays: Mapping[str, Any]) -> np.ndarray:
             try:
-                trial.returned = call(self.handwritten, given)
-            except Exception as error:  # whatever the user's code raises is reported
-                trial.error = error
-        trial.warned = sorted({str(w.message).splitlines()[0] for w in caught})
-        trial.mutated = [name for name, value in given.items() if not np.array_equal(before[name], value, equal_nan=before[name].dtype.kind == "f")]
-        return trial
+                found = self._true(arrays)
+            except DeriveError:
+                raise
+            except Exception:  # an own loss is the user's code, and may raise anything beside a point
+                found = None
+            return np.asarray(np.nan if found is None else found)
 
-    def true(self, point: Point, wrt: str) -> np.ndarray:
-        """jax.grad of the reference at a point, in 64-bit."""
-        if wrt not in self.compiled:  # once, so that points of equal sizes share what JAX compiles
-            self.compiled[wrt] = jax.jit(jax.grad(lambda value, arrays: call(self.reference, {**arrays, wrt: value})))
-        with jax.enable_x64(True):
-            return np.asarray(self.compiled[wrt](np.asarray(point.arrays[wrt], dtype=float), dict(point.arrays)))
+        strengths = {a.name for a in self.truth.arguments if is_strength(a)}
+        held = {part.name for a in self.truth.extra if a.condition is not None for part in walk(a.condition) if isinstance(part, At)}
+        return Sides(_shaped_like(user, true), true, self._exact(point), frozenset(held), frozenset(strengths), self.truth.own)
 
-    def loss(self, point: Point) -> float:
-        """The reference's own value."""
-        with jax.enable_x64(True):
-            return float(jax.jit(lambda values: call(self.reference, values))(dict(point.arrays)))
+    def _exact(self, point: Point) -> Callable[[Mapping[str, Any], tuple[int, ...]], Any]:
+        return lambda arrays, place: exact_entry(self.truth, self.wrt, point.sizes, arrays, place)
 
 
-def apart(claimed: Any, true: np.ndarray) -> tuple[bool, tuple[int, ...]]:
-    """Whether two arrays differ by more than rounding, and where most."""
-    array = np.asarray(claimed, dtype=float)
-    with np.errstate(invalid="ignore"):
-        gap = np.abs(array - true)
-    scale = 1e-3 + np.max(np.abs(true), initial=0.0)
-    bad = ~(gap <= _TOLERANCE * scale)
-    if not bad.any():
-        return False, ()
-    worst = np.where(np.isnan(gap), np.inf, gap)
-    return True, tuple(int(k) for k in np.unravel_index(int(worst.argmax()), worst.shape))
+def _shaped_like(user: Callable[[Mapping[str, Any]], np.ndarray | None], true: Callable[[Mapping[str, Any]], np.ndarray]) -> Any:
+    """The user's result with axes of size 1 as the truth has them."""
+    def run(arrays: Mapping[str, Any]) -> np.ndarray | None:
+        claimed = user(arrays)
+        shape = true({n: np.asarray(v, dtype=float) if np.asarray(v).dtype.kind == "f" else v for n, v in arrays.items()}).shape
+        return claimed.reshape(shape) if claimed is not None and claimed.size == int(np.prod(shape)) else claimed
+
+    return run
+
+
+def _rank(e: Example) -> tuple[bool, bool, int]:
+    """The smaller example is the more telling one, but not one in which every size is 1 or nothing can be compared."""
+    return bool(e.sizes) and set(e.sizes.values()) == {1}, bool(np.isnan(e.claimed)), sum(int(np.size(v)) for v in e.arrays.values())

@@ -1,0 +1,191 @@
+"""Whether two arrays differ by more than rounding: decided from how the difference behaves, not by a constant.
+
+Legend: u is what the handwritten code returns, t is the truth, u − t is the gap.  A mistake has nearly the same gap at nearly the same input;
+rounding has another one each time and shrinks when the same code is run in a longer precision; at a tie the gap is there at one input alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import numpy as np
+
+from derive.points import Point
+
+__all__ = ["Verdict", "apart", "precise"]
+
+Arrays = Mapping[str, Any]
+_NEAR = 1e-5       # how far away the nearby inputs are, relative to the entries
+_COARSE_NEAR = 0.03
+_TURNS = 4
+_ULPS = 64         # what is left to rounding without a closer look, in units of the last place
+_OBVIOUS = 1e-6    # a steady gap of this size at ordinary input is a mistake
+_LARGEST = 1e-4    # rounding of this size at ordinary input must be shown
+_STEADY = 6
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How two arrays compare at one point.
+
+    Attributes:
+        kind: 'same'; 'wrong'; 'tie', different at this input and not beside it; 'rounding', different by what rounding explains.
+        place: the entry where that is seen most.
+        why: for rounding, what it is.
+    """
+
+    kind: str
+    place: tuple[int, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is compared at one point, as functions of the arguments.
+
+    Attributes:
+        user: what the handwritten code returns there, or None where it raises.
+        true: the truth in 64-bit.
+        exact: one entry of the truth in 50 digits, or None.
+        held: the names of arguments that must stay as they are.
+        scaled: the names of arguments whose 0 must stay 0; they stay as they are half of the time.
+        coarse: whether the truth itself is only good to about 1e-6.
+    """
+
+    user: Callable[[Arrays], np.ndarray | None]
+    true: Callable[[Arrays], np.ndarray]
+    exact: Callable[[Arrays, tuple[int, ...]], Any]
+    held: frozenset[str] = frozenset()
+    scaled: frozenset[str] = frozenset()
+    coarse: bool = False
+
+
+def apart(sides: Sides, point: Point, claimed: np.ndarray, true: np.ndarray) -> Verdict:
+    """How the claimed array compares with the true one, which have the same shape."""
+    known = np.isfinite(true)
+    if not known.any():
+        return Verdict("same")
+    u, t = np.asarray(claimed, dtype=float), np.where(known, true, 0.0)
+    broken = known & ~np.isfinite(u)
+    if broken.any():
+        kind = "rounding" if _extreme(point) else "wrong"
+        return Verdict(kind, _first(broken), "it returns NaN or infinity at large numbers")
+    gap = np.where(known, np.abs(u - t), 0.0)
+    floor = _floor(claimed, t, point, sides.coarse)
+    if (gap <= floor).all():
+        return Verdict("same")
+    return _Closer(sides, point, u, t, known, floor).verdict()
+
+
+def _floor(claimed: np.ndarray, t: np.ndarray, point: Point, coarse: bool) -> float:
+    """The gap that needs no explanation: a few units in the last place of the largest number about."""
+    inputs = [float(np.max(np.abs(v), initial=0.0)) for v in map(np.asarray, point.arrays.values()) if v.dtype.kind == "f"]
+    largest = max(1.0, float(np.max(np.abs(t), initial=0.0)), *inputs)
+    eps = np.finfo(claimed.dtype).eps if claimed.dtype.kind == "f" else np.finfo(float).eps
+    return largest * (1e-5 if coarse else _ULPS * float(max(eps, np.finfo(float).eps)))
+
+
+class _Closer:
+    """A closer look at one point, where the gap is larger than a few units in the last place."""
+
+    def __init__(self, sides: Sides, point: Point, u: np.ndarray, t: np.ndarray, known: np.ndarray, floor: float) -> None:
+        self.sides, self.point, self.u, self.t, self.known = sides, point, u, t, known
+        self.near = _COARSE_NEAR if sides.coarse else _NEAR
+        self.gaps, slope, self.beside = [], np.zeros(t.shape), []
+        for arrays in (_beside(point, turn, self.near, sides) for turn in range(_TURNS)):
+            other = sides.user(arrays)
+            true = np.where(known, sides.true(arrays), 0.0)
+            if other is None or other.shape != t.shape or not np.isfinite(true).all():
+                continue
+            self.beside.append(arrays)
+            slope = np.maximum(slope, np.abs(true - t) / self.near)
+            self.gaps.append(np.where(known, np.nan_to_num(np.asarray(other, dtype=float) - true, nan=np.inf), 0.0))
+        self.floor = np.maximum(floor, 0.0 if sides.coarse else _ULPS * np.finfo(float).eps * slope)
+
+    def verdict(self) -> Verdict:
+        """What the gaps say together."""
+        gap = np.abs(np.where(self.known, self.u - self.t, 0.0))
+        if not self.gaps:
+            return Verdict("wrong" if not _extreme(self.point) else "rounding", _largest(gap))
+        size = np.abs(np.stack(self.gaps))
+        stays = (size > self.floor).sum(axis=0) * 2 >= len(self.gaps)
+        middle = np.median(size, axis=0)
+        if stays.any():
+            order = np.argsort(-np.where(stays, middle, -1.0), axis=None)[:3]
+            verdicts = [self._entry(_place(k, gap), float(middle.flat[k])) for k in order if stays.flat[k]]
+            return next((v for v in verdicts if v.kind == "wrong"), verdicts[0])
+        here = gap > self.floor
+        if not here.any():
+            return Verdict("same")
+        place = _largest(np.where(here, gap, 0.0))
+        alone = float(size[(slice(None), *place)].max()) < 1e-3 * gap[place]
+        return Verdict("tie" if alone else "rounding", place, "" if alone else "rounding")
+
+    def _entry(self, place: tuple[int, ...], middle: float) -> Verdict:
+        """An entry whose gap stays: a mistake, unless rounding is seen to make it."""
+        gaps = np.array([g[place] for g in self.gaps])
+        relative = middle / max(1.0, float(np.max(np.abs(self.t))))
+        steady = len(gaps) > 2 and np.isfinite(gaps).all() and abs(gaps.mean()) > _STEADY * gaps.std(ddof=1)
+        if self.sides.coarse:
+            return self._coarsely(place)
+        if not _extreme(self.point) and relative > (_OBVIOUS if steady else _LARGEST):
+            if steady or not self._rounded(place, middle):
+                return Verdict("wrong", place)
+            return Verdict("rounding", place, "rounding")
+        if not steady or self._rounded(place, middle):
+            return Verdict("rounding", place, "rounding")
+        return Verdict("wrong", place)
+
+    def _coarsely(self, place: tuple[int, ...]) -> Verdict:
+        """Against a truth that is not sharp: the formula decides where there is one."""
+        exact = self.sides.exact(self.point.arrays, place)
+        if exact is None:
+            return Verdict("rounding" if _extreme(self.point) else "wrong", place)
+        close = abs(float(exact) - self.u[place]) <= 1e-9 * max(1.0, float(np.max(np.abs(self.t))))
+        return Verdict("same" if close else "wrong", place)
+
+    def _rounded(self, place: tuple[int, ...], middle: float) -> bool:
+        """Whether the gap is made by rounding, in the handwritten code or in the 64-bit truth."""
+        for arrays in self.beside[:2]:
+            short, long = self.sides.user(arrays), self.sides.user(precise(arrays))
+            if short is not None and long is not None and long.shape == short.shape and abs(float(long[place] - short[place])) > middle / 2:
+                return True
+        exact = self.sides.exact(self.point.arrays, place)
+        return exact is not None and not mpmath.isnan(exact) and abs(float(exact - mpmath.mpf(float(self.t[place])))) > middle / 2
+
+
+def precise(arrays: Arrays) -> dict[str, Any]:
+    """The same arguments in the longest precision that NumPy has."""
+    return {name: np.asarray(v).astype(np.longdouble)[()] if np.asarray(v).dtype.kind == "f" else v for name, v in arrays.items()}
+
+
+def _beside(point: Point, turn: int, near: float, sides: Sides) -> dict[str, Any]:
+    """Nearby arguments: every entry of every float array is moved a little, also away from 0."""
+    rng = np.random.default_rng([5, turn])
+    out = {}
+    for name, value in point.arrays.items():
+        array = np.asarray(value)
+        if array.dtype.kind == "f" and name not in sides.held and (turn % 2 or name not in sides.scaled):
+            step = rng.uniform(0.3, 1.0, array.shape) * rng.choice([-1.0, 1.0], array.shape) * near
+            array = array + step * (np.abs(array) + (0.0 if name in sides.scaled else 0.1 * np.max(np.abs(array), initial=0.1)))
+        out[name] = array
+    return out
+
+
+def _extreme(point: Point) -> bool:
+    return point.style in ("wide", "enlarged")
+
+
+def _first(mask: np.ndarray) -> tuple[int, ...]:
+    return _place(int(np.argmax(mask)), mask)
+
+
+def _largest(gap: np.ndarray) -> tuple[int, ...]:
+    return _place(int(np.argmax(gap)), gap)
+
+
+def _place(flat: Any, like: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(k) for k in np.unravel_index(int(flat), like.shape))

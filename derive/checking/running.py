@@ -1,0 +1,97 @@
+"""One run of the handwritten code at one point: on copies, with prints captured, warnings recorded and the random numbers of the process put back."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from derive.checking.subject import Subject
+from derive.errors import BadInput
+from derive.points import Point
+
+__all__ = ["Trial", "attempt", "copied", "quiet"]
+
+
+@dataclass
+class Trial:
+    """One point: what the function returned, and what happened on the way.
+
+    Attributes:
+        point: the arguments.
+        value: the loss or the output, or None where none is returned.
+        gradients: by argument.
+        error: what it raised, or None.
+        mutated: the arguments that it changed in place.
+        warned: the warnings that NumPy gave.
+        printed: what it printed.
+        given: the arguments as they were passed.
+    """
+
+    point: Point
+    value: Any = None
+    gradients: dict[str, Any] = field(default_factory=dict)
+    error: BaseException | None = None
+    mutated: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+    printed: str = ""
+    given: dict[str, Any] = field(default_factory=dict)
+
+
+def attempt(subject: Subject, point: Point, given: Mapping[str, Any] | None = None, *, seed: int = 0) -> Trial:
+    """The handwritten code at a point.
+
+    Args:
+        subject: the handwritten code.
+        point: the arguments.
+        given: the same arguments as other objects (in another precision, read-only, …); copies where that is None.
+        seed: of the process's random numbers while it runs.
+
+    Raises:
+        BadInput: it cannot be told which gradients are returned.
+    """
+    trial = Trial(point, given=copied(point.arrays) if given is None else dict(given))
+    before = {name: np.array(value) for name, value in trial.given.items()}
+    printed = io.StringIO()
+    with quiet(seed) as caught, contextlib.redirect_stdout(printed):
+        try:
+            trial.value, trial.gradients = subject.run(trial.given)
+        except BadInput:
+            raise
+        except (Exception, SystemExit) as error:  # whatever the user's code raises is reported
+            trial.error = error
+    trial.printed = printed.getvalue()
+    trial.warned = sorted({str(w.message).splitlines()[0] for w in caught if str(w.message)})
+    trial.mutated = [name for name, value in trial.given.items() if not _same(before[name], value)]
+    return trial
+
+
+def copied(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Fresh arrays, and scalars as NumPy's scalars."""
+    return {name: np.array(value) if np.ndim(value) else np.asarray(value)[()] for name, value in arrays.items()}
+
+
+@contextlib.contextmanager
+def quiet(seed: int = 0) -> Iterator[list[warnings.WarningMessage]]:
+    """Warnings recorded, and random numbers of the process from a fixed seed; both are put back afterwards."""
+    states = np.random.get_state(), random.getstate()
+    np.random.seed(seed)
+    random.seed(seed)
+    try:
+        with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn"):
+            warnings.simplefilter("always")
+            yield caught
+    finally:
+        np.random.set_state(states[0])
+        random.setstate(states[1])
+
+
+def _same(before: np.ndarray, after: Any) -> bool:
+    now = np.asarray(after)
+    return now.shape == before.shape and np.array_equal(before, now, equal_nan=before.dtype.kind == "f")
