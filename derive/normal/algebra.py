@@ -41,7 +41,7 @@ from derive.index import (
 )
 from derive.normal.functions import Functions
 from derive.normal.integers import integral
-from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, terms
+from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, poly, terms
 from derive.normal.signs import MINUS_INFINITY
 
 __all__ = ["Algebra", "written_out"]
@@ -228,6 +228,9 @@ class Algebra(Functions):
         """Whether p is identically zero; False means only that this was not seen."""
         if p is P0:
             return True
+        groups = _by_entries(p)
+        if len(groups) > 1 and all(self.is_zero(group, budget) for group in groups):
+            return True
         cleared = self._cleared(p)
         return cleared is P0 or (budget > 0 and (self._zero_in_parts(cleared, budget) or self._zero_under_sum(cleared, budget)))
 
@@ -291,3 +294,10 @@ class Algebra(Functions):
         return True
 
 
+def _by_entries(p: Poly) -> list[Poly]:
+    """The polynomial's terms in groups of the same entries of arrays: it vanishes where each group does, and a group has few denominators."""
+    groups: dict[frozenset[tuple[Expr, Fraction]], dict[Mono, Fraction]] = {}
+    for m, c in terms(p):
+        key = frozenset((a, e) for a, e in factors(m) if isinstance(a, At) and e > 0)
+        groups.setdefault(key, {})[m] = c
+    return [poly(group) for group in groups.values()]
