@@ -84,7 +84,7 @@ class Differences:
             claimed: the handwritten gradient at the result's indices.
         """
         true = self.algebra.add(P0, *(part.form for part in self.parts))
-        apart = self._expanding()
+        apart = self.expanding()
         written_out = apart.sub(apart.canonical(claimed), apart.canonical(self._written(self.story.result.body)))
         gap = min((self.folder.fold(self.algebra.sub(self._form(claimed), true)), self.folder.fold(written_out)), key=cost)
         shares, rest = self._shared(gap, self.parts)
@@ -95,13 +95,13 @@ class Differences:
                 return self._formula(gap, terms_alone, finer, left), self._sentences(terms_alone, finer, left)
         return self._formula(gap, self.parts, shares, rest), self._sentences(self.parts, shares, rest)
 
-    def _expanding(self) -> Algebra:
+    def expanding(self) -> Algebra:
         """A normal form that writes the names out, so that what is equal cancels."""
         return Algebra(lookup=written_out(d for d in reasoning(self.story) if d.role != "cotangent"))
 
     def of_losses(self, own: Expr) -> str:
         """Another loss minus the reference's, as a formula in the source's own names; '' where it is long."""
-        apart = self._expanding()
+        apart = self.expanding()
         gap = self.folder.fold(apart.sub(apart.canonical(own), apart.canonical(self.story.definitions[-1].body)))
         shown = present(self.algebra, gap)
         return self.show(shown) if cost(shown) <= _SHORT else ""

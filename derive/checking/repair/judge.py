@@ -39,7 +39,7 @@ class Judge:
         subject: the user's code.
         truth: what it is compared with.
         wrt: the arguments whose gradients must be right.
-        count: how many points are kept; those with ties are left out, where conventions differ.
+        count: how many points are kept; those with ties, where conventions differ, and with huge numbers are left out.
     """
 
     def __init__(self, subject: Subject, truth: Truth, wrt: Sequence[str], count: int = 6) -> None:
@@ -49,7 +49,7 @@ class Judge:
         self.standing = subject.replaced(*(self._standing_in(k, part) for k, part in enumerate(subject.parts)))
         self.kept: list[_Kept] = []
         for point in truth.points(2 * count):
-            if point.style != "ties" and len(self.kept) < count:
+            if point.style not in ("ties", "enlarged") and len(self.kept) < count:
                 one = self._keep(point, truth)
                 if one is not None:
                     self.kept.append(one)

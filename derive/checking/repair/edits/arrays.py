@@ -11,9 +11,9 @@ from derive.checking.repair.source import Edit
 __all__ = ["attribute", "call", "matrix_product", "subscript"]
 
 _REDUCTIONS = {"sum", "mean", "max", "min", "amax", "amin", "average", "prod", "var", "std"}
-_INSTEAD = {"sum": "mean", "mean": "sum", "max": "min", "min": "max", "amax": "amin", "maximum": "minimum", "minimum": "maximum", 
-            "zeros_like": "ones_like", "ones_like": "zeros_like", "zeros": "ones", "ones": "zeros", "log": "log1p", "exp": "expm1", "argmax": "argmin", "argmin": "argmax",
-            "add": "subtract", "subtract": "add", "multiply": "divide", "divide": "multiply"}
+_PAIRS = (("sum", "mean"), ("max", "min"), ("amax", "amin"), ("maximum", "minimum"), ("zeros_like", "ones_like"), ("zeros", "ones"), ("log", "log1p"),
+          ("exp", "expm1"), ("argmax", "argmin"), ("add", "subtract"), ("multiply", "divide"))
+_INSTEAD = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
 _PRODUCTS = {"dot", "matmul"}
 
 

@@ -1,0 +1,213 @@
+"""What the true derivation gives when one step of it is done wrongly: hypotheses on a wrong gradient, each with its sentence.
+
+A variant changes one body of the story: a term or a factor is left out, counted twice or has the wrong sign, a sum runs over another index,
+a name stands in the place of another.  The claimed gradient is compared with what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from derive.checking.difference import reasoning
+from derive.derivation import Definition, Story
+from derive.index import (
+    Add,
+    At,
+    Binder,
+    Delta,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mul,
+    Num,
+    Pow,
+    Size,
+    Sum,
+    add,
+    fresh,
+    mul,
+    neg,
+    num,
+    rebuild,
+    substitute,
+)
+from derive.index import power as raised
+from derive.render import expression
+from derive.render.telling import story_notation
+
+__all__ = ["Variant", "variants"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The definitions of a story (the result last) with one of them changed, and what that means.
+
+    Attributes:
+        definitions: with bodies to reason with.
+        words: the sentence, where the claimed gradient is what comes out.
+        rank: how far-fetched it is.
+    """
+
+    definitions: tuple[Definition, ...]
+    words: str
+    rank: int
+
+
+@dataclass(frozen=True)
+class _Change:
+    after: Expr
+    words: str
+    rank: int
+
+
+def variants(story: Story) -> list[Variant]:
+    """The variants of a derivation, the most plausible first."""
+    show = _Shower(story)
+    whole = (*reasoning(story), story.result)
+    out: list[Variant] = []
+    for k, definition in enumerate(whole):
+        where = show.where(definition)
+        backward = definition.role in ("cotangent", "result")
+        for change, body in _everywhere(definition.body, definition, story, show):
+            if not backward and change.rank > 1:
+                continue
+            changed = (*whole[:k], replace(definition, body=body), *whole[k + 1:])
+            out.append(Variant(changed, f"{where}{change.words}", change.rank + (not backward)))
+    return sorted(out, key=lambda v: v.rank)
+
+
+class _Shower:
+    """Formulas and names, to read."""
+
+    def __init__(self, story: Story) -> None:
+        self.story, self.notation = story, story_notation(story)
+
+    def __call__(self, node: Expr) -> str:
+        return expression(node, "text", notation=self.notation)
+
+    def where(self, definition: Definition) -> str:
+        """The start of a sentence on a definition."""
+        if definition.role == "result":
+            return "in your gradient "
+        name = self(At(definition.name, definition.indices))
+        if definition.role == "cotangent":
+            return f"on the way back, in {definition.meaning or name}, "
+        return f"in {name} "
+
+
+def _everywhere(node: Expr, definition: Definition, story: Story, show: _Shower) -> Iterator[tuple[_Change, Expr]]:
+    """(a change, the whole body after it) for every node that a change applies to."""
+    for rows in (_CHANGES.get(type(node), ()),):
+        for row in rows:
+            for change in row(node, definition, story, show):
+                yield change, change.after
+    for kid in dict.fromkeys(node.kids):
+        if isinstance(kid, (Index, Size, Num)) or (isinstance(node, At) and kid in node.indices):
+            continue
+        for change, after in _everywhere(kid, definition, story, show):
+            yield change, _exchanged(node, kid, after)
+
+
+def _exchanged(node: Expr, kid: Expr, after: Expr) -> Expr:
+    if isinstance(node, Binder):
+        return type(node)(*node.args[:-1], after)
+    return rebuild(node, lambda part: after if part is kid else part)
+
+
+def _terms(node: Add, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
+    for k, term in enumerate(node.args[0]):
+        rest = node.args[0][:k] + node.args[0][k + 1:]
+        yield _Change(add(*rest), f"the term {show(term)} is missing{_meaning(term)}", 0)
+        yield _Change(add(*rest, neg(term)), f"the term {show(term)} has the wrong sign", 0)
+        yield _Change(add(*rest, mul(num(2), term)), f"the term {show(term)} is counted twice", 1)
+        yield _Change(term, f"only the term {show(term)} is there", 2)
+
+
+def _meaning(term: Expr) -> str:
+    """What it means that a term is left out."""
+    body = term
+    while isinstance(body, (Mul, Sum)):
+        parts = [part for part in body.args[0] if isinstance(part, (Delta, Mul, Sum))] if isinstance(body, Mul) else [body.body]
+        if not parts:
+            return ""
+        body = parts[0]
+    return ": the 1 at the right class is not subtracted" if isinstance(body, Delta) else ""
+
+
+def _factors(node: Mul, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
+    for k, factor in enumerate(node.args[0]):
+        if isinstance(factor, Num) and abs(factor.value) == 1:
+            continue
+        rest = node.args[0][:k] + node.args[0][k + 1:]
+        what = show(factor)
+        yield _Change(mul(*rest), f"the factor {what} is missing{_role(factor)}", 0)
+        yield _Change(mul(*rest, factor, factor), f"the factor {what} is there twice", 1)
+        if isinstance(factor, Pow) and isinstance(factor.args[0], Size):
+            for other in _sizes(story):
+                if other is not factor.args[0]:
+                    yield _Change(mul(*rest, raised(other, factor.args[1])), f"{show(raised(other, factor.args[1]))} stands in place of {what}", 1)
+
+
+def _role(factor: Expr) -> str:
+    """What a factor is for, where that can be told from its form."""
+    if isinstance(factor, Iverson) or (isinstance(factor, Fn) and factor.args[0] == "heaviside"):
+        return ": the mask that lets through what is positive alone"
+    if isinstance(factor, Add) and len(factor.args[0]) == 2 and num(1) in factor.args[0]:
+        return ": part of the derivative of an activation"
+    return ""
+
+
+def _sums(node: Sum | Extremum, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
+    """The same over another index: one that is free here runs instead, and the bound one takes its place."""
+    if len(node.bound) != 1:
+        return
+    (bound,) = node.bound
+    verb = "the sum" if isinstance(node, Sum) else "the maximum"
+    for other in definition.indices:
+        partner = next((i for i in definition.indices if i.size is bound.size and i is not other), None)
+        if other in node.body.free and partner is not None and other.size is not bound.size:
+            running = fresh(other)
+            body = substitute(node.body, {other: running, bound: partner})
+            words = (f"{verb} runs over {show(other)} (1 … {show(other.size)}), it should run over {show(partner)} (1 … {show(partner.size)}): "
+                     "the wrong axis")
+            yield _Change(type(node)(*node.args[:-2], (running,), body), words, 0)
+    if isinstance(node, Sum):
+        words = f"the sum over {show(bound)} is divided by {show(bound.size)}: a mean where a sum belongs"
+        yield _Change(mul(node, raised(bound.size, -1)), words, 1)
+
+
+def _names(node: At, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
+    """Another array of the same axes in the place of one."""
+    if not node.indices or node.kind != "float" or definition.role not in ("cotangent", "result"):
+        return
+    sizes = [i.size if isinstance(i, Index) else None for i in node.indices]
+    shapes = {d.name: tuple(i.size for i in d.indices) for d in (*story.definitions, *story.cotangents)}
+    shapes |= {a.name: a.shape for a in story.source.arguments if a.kind == "float"}
+    for name, shape in shapes.items():
+        if name != node.name and list(shape) == sizes and name not in (definition.name, story.result.name):
+            other = At(name, node.indices)
+            yield _Change(other, f"{show(other)} stands in place of {show(node)}", 2)
+    if len(sizes) == 2 and sizes[0] is sizes[1]:
+        yield _Change(At(node.name, node.indices[::-1]), f"{show(node)} is transposed", 1)
+
+
+def _powers(node: Pow, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
+    if not isinstance(node.args[0], (Size, Num)):
+        yield _Change(node.args[0] if node.args[1] != -1 else num(1), f"the power of {show(node.args[0])} is missing", 2)
+
+
+def _indicators(node: Delta | Iverson, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
+    yield _Change(add(num(1), neg(node)), f"{show(node)} and its opposite are exchanged: the update stands in the wrong branch", 1)
+
+
+def _sizes(story: Story) -> Sequence[Expr]:
+    found = (part for a in story.source.arguments for part in a.shape)
+    return tuple(dict.fromkeys(part for part in found if isinstance(part, Size)))
+
+
+Row = Callable[..., Iterator[_Change]]
+_CHANGES: dict[type, tuple[Row, ...]] = {Add: (_terms,), Mul: (_factors,), Sum: (_sums,), Extremum: (_sums,), At: (_names,), Pow: (_powers,),
+                                        Delta: (_indicators,), Iverson: (_indicators,)}
