@@ -9,11 +9,11 @@ from typing import Any
 import jax
 
 from derive.checking.foreign.rules import custom_rule_report
+from derive.checking.foreign.torch.function import forward_of, torch_subject
 from derive.checking.subject import Subject
 from derive.derivation import Argument
-from derive.errors import NotYet
 
-__all__ = ["custom_rule_report", "foreign_subject", "recognised"]
+__all__ = ["custom_rule_report", "foreign_subject", "forward_of", "recognised"]
 
 
 def recognised(code: Any) -> str:
@@ -27,5 +27,15 @@ def recognised(code: Any) -> str:
 
 
 def foreign_subject(code: Any, arguments: Sequence[Argument], wrt: Sequence[str], *, fixed: Mapping[str, Any] | None = None) -> Subject:
-    """A torch function as a subject."""
-    raise NotYet("torch functions are not covered.")
+    """A `torch.autograd.Function` as a subject.
+
+    Args:
+        code: the class.
+        arguments: the reference's, with `dout` for an array-valued function.
+        wrt: the arguments that are asked for.
+        fixed: values of further parameters of forward.
+
+    Raises:
+        BadInput: the parameters do not match the arguments.
+    """
+    return torch_subject(code, arguments, fixed or {})

@@ -1,0 +1,12 @@
+"""`torch.autograd.Function`: run by torch on numbers, and run on formulas by a table of what torch's functions mean.
+
+Layers (imports point only upward): tensors | rows, shapes, layers | library | lifting | function.  torch itself is never imported: who hands
+over one of its functions has imported it.
+"""
+
+from derive.checking.foreign.torch import layers, rows, shapes
+
+__all__: list[str] = []
+
+# The modules that fill the table.
+_ROWS = (layers, rows, shapes)
