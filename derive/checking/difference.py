@@ -14,10 +14,12 @@ from fractions import Fraction
 
 import numpy as np
 
+from derive.checking.dense import Dense
 from derive.checking.report import Example
 from derive.derivation import Definition, Story
+from derive.errors import DeriveError
 from derive.evaluate import Evaluator
-from derive.index import Add, At, Expr, Mono, Poly, Size, add, expand, mul
+from derive.index import Add, At, Delta, Expr, Mono, Poly, Size, add, expand, mul, walk
 from derive.normal import P0, P1, Algebra, constant
 from derive.normal.algebra import written_out
 from derive.normal.fold import Folder
@@ -83,13 +85,13 @@ class Differences:
         Args:
             claimed: the handwritten gradient at the result's indices.
         """
-        true = self.algebra.add(P0, *(part.form for part in self.parts))
         apart = self.expanding()
+        true = self.algebra.add(P0, *(part.form for part in self.parts))
         written_out = apart.sub(apart.canonical(claimed), apart.canonical(self._written(self.story.result.body)))
         gap = min((self.folder.fold(self.algebra.sub(self._form(claimed), true)), self.folder.fold(written_out)), key=cost)
         shares, rest = self._shared(gap, self.parts)
         if rest is not P0:
-            terms_alone = [self._part(present(self.algebra, poly({m: c}))) for m, c in sorted(terms(true), key=lambda t: t[0].key)]
+            terms_alone = self._terms_alone()
             finer, left = self._shared(gap, terms_alone)
             if cost(left) < cost(rest):
                 return self._formula(gap, terms_alone, finer, left), self._sentences(terms_alone, finer, left)
@@ -135,9 +137,9 @@ class Differences:
     def _sentences(self, parts: Sequence[Part], shares: Sequence[Poly], rest: Poly) -> tuple[str, ...]:
         out = []
         if rest is P0 and len(set(shares)) == 1 and shares[0] is not P0 and len(shares) > 1:
-            out.append(self._sentence(shares[0], "the whole gradient"))
+            out.append(self._sentence(shares[0], None))
         else:
-            out += [self._sentence(share, part.text) for share, part in zip(shares, parts) if share is not P0]
+            out += [self._sentence(share, part) for share, part in zip(shares, parts) if share is not P0]
         if rest is not P0:
             verb = "and it has" if out else "your gradient has"
             out.append(f"{verb} what does not belong there: {self.show(present(self.algebra, rest))}")
@@ -150,43 +152,95 @@ class Differences:
             found: points with the claimed gradient at each.
             names: of the symbolic sizes.
         """
-        fits = [fit for point, claimed in found if (fit := self._fitted(point, claimed)) is not None]
-        if not fits:
+        coarse = self._by_fit(found, names, self.parts)
+        return coarse or self._by_fit(found, names, self._terms_alone())
+
+    def _by_fit(self, found: Sequence[tuple[Point, np.ndarray]], names: Sequence[str], parts: Sequence[Part]) -> tuple[str, ...]:
+        fits = [fit for point, claimed in found if (fit := self._fitted(point, claimed, parts)) is not None]
+        if len({tuple(sizes.values()) for sizes, _ in fits}) < min(2, len(names)) or len(fits) < 2:
             return ()
         out = []
-        for k, part in enumerate(self.parts):
+        for k, part in enumerate(parts):
             total = _common_factor([(sizes, shares[k]) for sizes, shares in fits], names)
             if total is None:
                 return ()
             if total is not P1:
-                out.append(self._sentence(self.algebra.sub(total, P1), part.text))
+                out.append(self._sentence(self.algebra.sub(total, P1), part))
         return tuple(out)
 
-    def _fitted(self, point: Point, claimed: np.ndarray) -> tuple[dict[str, int], np.ndarray] | None:
+    def _terms_alone(self) -> list[Part]:
+        """The true gradient multiplied out, as parts."""
+        true = self.algebra.add(P0, *(part.form for part in self.parts))
+        return [self._part(present(self.algebra, poly({m: c}))) for m, c in sorted(terms(true), key=lambda t: t[0].key)]
+
+    def _fitted(self, point: Point, claimed: np.ndarray, parts: Sequence[Part]) -> tuple[dict[str, int], np.ndarray] | None:
         """The factors with which the parts add up to the claimed gradient at one point, if any do."""
-        evaluator = Evaluator(point.sizes, point.arrays, reasoning(self.story))
-        columns = [evaluator.array(part.shown, self.story.result.indices).astype(float).ravel() for part in self.parts]
+        dense = Dense(point.sizes, point.arrays, reasoning(self.story))
+        try:
+            columns = [dense.array(part.shown, self.story.result.indices).ravel() for part in parts]
+        except (DeriveError, KeyError, ValueError):
+            return None
         target = np.asarray(claimed, dtype=float).ravel()
         matrix = np.stack(columns, axis=1)
-        if matrix.shape[0] <= matrix.shape[1] or np.linalg.matrix_rank(matrix) < matrix.shape[1] or not np.isfinite(target).all():
+        finite = np.isfinite(target).all() and np.isfinite(matrix).all() and matrix.shape[0] == target.size
+        if not finite or matrix.shape[0] <= matrix.shape[1] or np.linalg.matrix_rank(matrix) < matrix.shape[1]:
             return None
         shares, *_ = np.linalg.lstsq(matrix, target, rcond=None)
         close = np.allclose(matrix @ shares, target, rtol=1e-7, atol=1e-9 * (1 + np.abs(target).max()))
         return (point.sizes, shares) if close else None
 
-    def _sentence(self, share: Poly, what: str) -> str:
+    def of(self, named: Expr) -> str:
+        """Claimed − true as a formula, for a claimed gradient that is written in the story's own names."""
+        true = self.algebra.add(P0, *(part.form for part in self.parts))
+        return self.show(present(self.algebra, self.folder.fold(self.algebra.sub(self._form(self._written(named)), true))))
+
+    def _sentence(self, share: Poly, part: Part | None) -> str:
+        """What it means that the claimed gradient contains (1 + share) times this part; of the whole gradient where it is None."""
+        what = "the whole gradient" if part is None else part.text
         total = self.algebra.add(P1, share)
         if total is P0:
-            return f"your gradient lacks {what}"
+            return f"your gradient lacks {what}{self._role(part)}"
         inverse = self.algebra.power(total, -1) if len(terms(total)) == 1 else P0
         number = _number(total)
         if number == -1:
             return f"the sign of {what} is wrong"
         if number is not None and number > 0:
-            return f"{what} is multiplied by {number}: it should stand there once"
+            return f"{what} is multiplied by {number}: it should stand there once{self._convention(part, number)}"
         if len(terms(inverse)) == 1 and _is_fraction(inverse):
             return f"{what} lacks the factor {self.show(present(self.algebra, inverse))}"
+        meant = _exchanged(total)
+        if meant is not None:
+            below, above = meant
+            return f"{what} is divided by {below} where {above} was meant: right only where {below} = {above}"
         return f"{what} has the factor {self.show(present(self.algebra, total))}, which does not belong there"
+
+    def _strength(self, part: Part | None) -> tuple[Fraction, str] | None:
+        """(c, λ) where the part is c λ times the argument itself, as a regulariser's derivative is."""
+        if part is None or len(terms(part.form)) != 1:
+            return None
+        ((m, c),) = terms(part.form)
+        names = {a.name: a for a, e in factors(m) if isinstance(a, At) and e == 1}
+        own = names.pop(self.story.wrt, None)
+        if own is None or len(names) != 1 or len(factors(m)) != 2 or own.indices != self.story.result.indices:
+            return None
+        (strength,) = names.values()
+        return None if strength.indices else (c, self.show(strength))
+
+    def _role(self, part: Part | None) -> str:
+        """What a part is for, where its form tells."""
+        if self._strength(part) is not None:
+            return ", the derivative of the regulariser"
+        deltas = [a for a in walk(part.form) if isinstance(a, Delta)] if part is not None and len(terms(part.form)) == 1 else []
+        return f": the 1 at the right class, {self.show(deltas[0])[2:-1]}, is not subtracted" if len(deltas) == 1 else ""
+
+    def _convention(self, part: Part | None, times: Fraction) -> str:
+        """The loss that a multiple of the regulariser's derivative is right for."""
+        found = self._strength(part)
+        if found is None:
+            return ""
+        c, strength = found
+        square = f"{strength} ‖{self.story.wrt}‖²"
+        return f"; as it is it is right for {_times(c * times / 2, square)}, the reference has {_times(c / 2, square)}"
 
 
 def apart_in_digits(story: Story, claimed: Expr, names: Mapping[str, str], tried: Iterable[Point]) -> Example | None:
@@ -223,6 +277,18 @@ def _number(p: Poly) -> Fraction | None:
 
 def _only(p: Poly) -> Fraction:
     return next(c for _, c in terms(p))
+
+
+def _times(c: Fraction, what: str) -> str:
+    return what if c == 1 else f"{'½' if c == Fraction(1, 2) else c} {what}"
+
+
+def _exchanged(total: Poly) -> tuple[str, str] | None:
+    """(k, m) where a factor is m / k for two sizes."""
+    ((m, c),) = terms(total) if len(terms(total)) == 1 else ((None, None),)
+    powers = {e: a for a, e in factors(m) if isinstance(a, Size)} if m is not None and c == 1 and len(factors(m)) == 2 else {}
+    above, below = powers.get(Fraction(1)), powers.get(Fraction(-1))
+    return (below.name, above.name) if above is not None and below is not None else None
 
 
 def _is_fraction(p: Poly) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.checking.diagnosis.dense import Dense
+from derive.checking.dense import Dense
 from derive.checking.difference import reasoning
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth

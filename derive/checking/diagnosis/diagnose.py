@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from derive.checking.dense import Dense
 from derive.checking.diagnosis.bench import Bench, Clock, Seen, matching
-from derive.checking.diagnosis.dense import Dense
 from derive.checking.diagnosis.labels import cases
 from derive.checking.diagnosis.patterns import PATTERNS
-from derive.checking.diagnosis.variants import variants
+from derive.checking.diagnosis.variants import Variant, variants
 from derive.checking.difference import Differences
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
 from derive.derivation import Story
 from derive.errors import DeriveError, NotYet
-from derive.index import Expr
+from derive.index import Expr, expand
 from derive.points import Point, sizes_of
 
 __all__ = ["diagnose"]
 
 _KEPT = 5
-_VAGUE = "what does not belong there"
+_LONGEST = 160
 
 
 def diagnose(subject: Subject, truth: Truth, wrt: str, claimed: Expr | None, seen: Sequence[tuple[Point, np.ndarray]], *,
@@ -41,19 +41,85 @@ def diagnose(subject: Subject, truth: Truth, wrt: str, claimed: Expr | None, see
         story: Story | None = truth.story(wrt)
     except NotYet:
         story = None
-    bench, clock = Bench(subject, truth, wrt, story), Clock(seconds)
+    bench = Bench(subject, truth, wrt, story)
     kept = _kept(bench, seen)
-    differences = Differences(story) if story is not None else None
-    formula, words = differences.explain(claimed) if differences is not None and claimed is not None else ("", ())
-    if differences is not None and claimed is None:
-        words = differences.by_numbers([(s.point, s.claimed) for s in kept if s.claimed.shape == s.true.shape], sizes_of(truth.arguments))
-    told = [line for row in PATTERNS if not clock.over for line in row(bench, kept)]
-    vague = not words or any(_VAGUE in line for line in words)
-    if story is not None and vague and len(told) == len([line for line in told if "only" in line]):
-        told += _as_variant(story, kept, clock)
-    if differences is not None and claimed is not None and story is not None and not clock.over:
-        told += _told_cases(differences, claimed, story)
-    return formula, _merged(told, words, vague)
+    if story is None:
+        return "", tuple(line for row in PATTERNS for line in row(bench, kept))
+    return _Told(bench, story, kept, claimed, Clock(seconds)).told()
+
+
+class _Told:
+    """The sentences for one gradient that has a derivation."""
+
+    def __init__(self, bench: Bench, story: Story, kept: Sequence[Seen], claimed: Expr | None, clock: Clock) -> None:
+        self.bench, self.story, self.kept, self.claimed, self.clock = bench, story, kept, claimed, clock
+        self.differences = Differences(story)
+
+    def told(self) -> tuple[str, tuple[str, ...]]:
+        """(the difference as a formula, the sentences): what explains everything alone, else all that is known."""
+        formula, words = self._by_parts()
+        patterns = [line for row in PATTERNS for line in row(self.bench, self.kept)]
+        if words and not _vague(words):
+            return formula, tuple(dict.fromkeys((*words, *(line for line in patterns if line not in words and "gradient" in line and not
+                                                           any("the whole gradient" in one for one in (*words, line))))))
+        if found := [line for line in patterns if _explains(line)]:
+            return _readable(formula), tuple(found)
+        found, named = self._as_variant()
+        formula = self._named(named) or _readable(formula)
+        where = [*patterns, *self._cases()]
+        return formula, tuple(dict.fromkeys((*found, *where) if found else (*where, *words)))
+
+    def _by_parts(self) -> tuple[str, tuple[str, ...]]:
+        """The formula and its sentences; where they leave something over, what the numbers say of each part."""
+        formula, words = self.differences.explain(self.claimed) if self.claimed is not None else ("", ())
+        if not words or _vague(words):
+            fitting = [(s.point, s.claimed) for s in self.kept if s.claimed.shape == s.true.shape]
+            words = self.differences.by_numbers(fitting, sizes_of(self.bench.truth.arguments)) or words
+        return formula, words
+
+    def _as_variant(self) -> tuple[list[str], Variant | None]:
+        """What the derivation says if one of its steps is done wrongly, where that is what was claimed; the most plausible alone."""
+        found: list[Variant] = []
+        for variant in variants(self.story):
+            if self.clock.over or (found and variant.rank > found[0].rank):
+                break
+            if self.kept and all(matching([s], [_value(variant, s)]) for s in self.kept):
+                found.append(variant)
+        return [variant.words for variant in found[:2]], found[0] if found else None
+
+    def _named(self, variant: Variant | None) -> str:
+        """The difference that a variant makes, in the story's own names; '' where it changes the forward pass."""
+        if variant is None or variant.forward:
+            return ""
+        bodies = {d.name: (d.indices, d.body) for d in variant.definitions if d.role == "cotangent"}
+        node = variant.definitions[-1].body
+        for name in reversed(list(bodies)):
+            node = expand(node, {name: bodies[name]})
+        try:
+            return _readable(self.differences.of(node))
+        except DeriveError:
+            return ""
+
+    def _cases(self) -> list[str]:
+        if self.claimed is None or self.clock.over:
+            return []
+        try:
+            return list(cases(self.differences, self.claimed, self.story.result.body))
+        except DeriveError:
+            return []
+
+
+def _vague(words: Sequence[str]) -> bool:
+    return any("what does not belong there" in line for line in words)
+
+
+def _explains(line: str) -> bool:
+    """Whether a pattern says what is wrong, and not only where."""
+    return not line.startswith("it is ")
+
+
+def _readable(formula: str) -> str:
+    return formula if len(formula) <= _LONGEST else ""
 
 
 def _kept(bench: Bench, seen: Sequence[tuple[Point, np.ndarray]]) -> list[Seen]:
@@ -66,36 +132,10 @@ def _kept(bench: Bench, seen: Sequence[tuple[Point, np.ndarray]]) -> list[Seen]:
     return out
 
 
-def _as_variant(story: Story, kept: Sequence[Seen], clock: Clock) -> Iterator[str]:
-    """What the derivation says if one of its steps is done wrongly, where that is what was claimed; the most plausible rank alone."""
-    best: int | None = None
-    for variant in variants(story):
-        if clock.over or (best is not None and variant.rank > best):
-            return
-        result = variant.definitions[-1]
-        guesses = (_value(variant.definitions, s, result) for s in kept)
-        if kept and matching(kept[:1], [next(guesses)]) and matching(kept[1:] or kept[:1], list(guesses) or [kept[0].claimed]):
-            best = variant.rank
-            yield variant.words
-
-
-def _value(definitions: Sequence[object], seen: Seen, result: object) -> np.ndarray | None:
+def _value(variant: Variant, seen: Seen) -> np.ndarray | None:
+    result = variant.definitions[-1]
     try:
-        found = Dense(seen.point.sizes, seen.point.arrays, definitions[:-1]).array(result.body, result.indices)  # type: ignore[arg-type, attr-defined]
+        found = Dense(seen.point.sizes, seen.point.arrays, variant.definitions[:-1]).array(result.body, result.indices)
     except (DeriveError, KeyError, ValueError, IndexError):
         return None
     return found.reshape(seen.true.shape) if found.size == seen.true.size else None
-
-
-def _told_cases(differences: Differences, claimed: Expr, story: Story) -> list[str]:
-    try:
-        return list(cases(differences, claimed, story.result.body))
-    except DeriveError:
-        return []
-
-
-def _merged(told: Sequence[str], words: Sequence[str], vague: bool) -> tuple[str, ...]:
-    """The patterns and the sentences on the formula, each thing said once; a vague sentence on the formula comes last."""
-    exact = [line for line in words if "the whole gradient" in line]
-    plain = [line for line in told if not (exact and "the whole gradient" in line)]
-    return tuple(dict.fromkeys((*plain, *words) if vague else (*words, *plain)))

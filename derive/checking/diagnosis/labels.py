@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from derive.checking.difference import Differences
-from derive.index import ONE, ZERO, Delta, Expr, Iverson, substitute, walk
-from derive.normal import P0, Algebra
+from derive.index import ONE, ZERO, Delta, Expr, Fn, Iverson, Poly, rebuild, substitute, walk
+from derive.normal import P0, Algebra, factors, terms
 
 __all__ = ["cases"]
 
@@ -14,20 +14,42 @@ _MOST = 4
 
 
 def cases(differences: Differences, claimed: Expr, true: Expr) -> Iterator[str]:
-    """A sentence for each indicator that tells where the difference is 0."""
+    """A sentence for each indicator that tells where the difference is 0; values on ties alone do not count."""
     algebra = differences.expanding()
-    gap = algebra.sub(algebra.canonical(claimed), algebra.canonical(true))
-    found = sorted((part for part in walk(gap) if isinstance(part, (Delta, Iverson))), key=lambda part: part.key)
+    gap = _plain(algebra, algebra.sub(algebra.canonical(claimed), algebra.canonical(true)))
+    found = sorted((part for part in walk(gap) if isinstance(part, (Delta, Iverson))), key=lambda part: (not isinstance(part, Delta), part.key))
     for part in found[:_MOST]:
-        off, on = (_at(algebra, gap, part, value) for value in (ZERO, ONE))
+        off, on = (_plain(algebra, substitute(gap, {part: value})) for value in (ZERO, ONE))
         if off is P0 and on is not P0:
             yield f"it is wrong only {_where(differences, part)}, and right elsewhere"
         elif on is P0 and off is not P0:
             yield f"it is right {_where(differences, part)}, and wrong elsewhere"
 
 
-def _at(algebra: Algebra, gap: Expr, part: Expr, value: Expr) -> Expr:
-    return algebra.canonical(substitute(gap, {part: value}))
+def _plain(algebra: Algebra, node: Expr) -> Poly:
+    """The normal form with every way to say 'u is positive' as 1{u > 0}."""
+    def change(part: Expr) -> Expr:
+        part = rebuild(part, change) if part.args else part
+        if isinstance(part, Fn) and part.args[0] == "heaviside":
+            return Iverson(">", part.args[1][0])
+        if isinstance(part, Iverson) and part.args[0] in (">", ">="):
+            inner = _of_maximum(part.args[1])
+            return Iverson(">", part.args[1] if inner is None else inner)
+        return part
+    return algebra.canonical(change(algebra.canonical(node)))
+
+
+def _of_maximum(node: Expr) -> Expr | None:
+    """u for max(u, 0)."""
+    if isinstance(node, Poly) and len(terms(node)) == 1:
+        ((m, c),) = terms(node)
+        atoms = list(factors(m))
+        node = atoms[0][0] if c > 0 and len(atoms) == 1 and atoms[0][1] == 1 else node
+    if isinstance(node, Fn) and node.args[0] == "relu":
+        return node.args[1][0]
+    if isinstance(node, Fn) and node.args[0] == "max" and any(u in (P0, ZERO) for u in node.args[1]):
+        return next((u for u in node.args[1] if u not in (P0, ZERO)), None)
+    return None
 
 
 def _where(differences: Differences, part: Expr) -> str:

@@ -102,7 +102,8 @@ def _factor_words(number: Fraction, words: tuple[str, str]) -> Iterator[str]:
     sign = "its sign is wrong, and " if number < 0 and (abs(number) != 1 or above or below) else ""
     size = abs(number)
     if not above and not below:
-        yield "the sign of the whole gradient is wrong" if number == -1 else f"{sign}the whole gradient is multiplied by {size}: it should stand there once"
+        yield ("the sign of the whole gradient is wrong" if number == -1 else
+               f"{sign}the whole gradient is multiplied by {size}: it should stand there once")
         return
     times = f" (and it is multiplied by {size})" if size != 1 else ""
     if above and below:
@@ -115,22 +116,23 @@ def _factor_words(number: Fraction, words: tuple[str, str]) -> Iterator[str]:
 
 def _equal_sizes(bench: Bench, seen: Sequence[Seen]) -> Iterator[str]:
     """Right where two sizes are equal, or where one is 1; wrong at unequal sizes."""
-    base = next((s for s in seen if len(set(s.point.sizes.values())) == len(s.point.sizes) and not s.right), None)
-    if base is None:
+    base = [s.point for s in seen if len(set(s.point.sizes.values())) == len(s.point.sizes) and not s.right]
+    if len(base) < 2:
         return
     for a, b in itertools.combinations(bench.symbols, 2):
-        low = min(base.point.sizes[a], base.point.sizes[b])
-        if low > 1 and _right_at(bench, base.point, {**base.point.sizes, a: low, b: low}):
+        low = min(p.sizes[n] for p in base for n in (a, b))
+        if low > 1 and _right_at(bench, base, {a: low, b: low}):
             yield f"it is right only where {a} = {b}: one of the two sizes stands where the other belongs"
     for a in bench.symbols:
-        if base.point.sizes[a] > 1 and _right_at(bench, base.point, {**base.point.sizes, a: 1}):
+        if all(p.sizes[a] > 1 for p in base) and _right_at(bench, base, {a: 1}):
             yield f"it is right only where {a} = 1"
 
 
-def _right_at(bench: Bench, point: Point, sizes: dict[str, int]) -> bool:
-    cut = bench.sliced(point, sizes)
-    found = bench.seen(cut) if cut is not None else None
-    return found is not None and found.right and bool(found.true.any())
+def _right_at(bench: Bench, points: Sequence[Point], sizes: dict[str, int]) -> bool:
+    """Whether it is right at all points when these sizes are changed, and the gradient is not trivial there."""
+    cuts = [cut for p in points if (cut := bench.sliced(p, {**p.sizes, **sizes})) is not None]
+    found = [seen for cut in cuts if (seen := bench.seen(cut)) is not None]
+    return len(found) > 1 and all(s.right and s.true.any() for s in found)
 
 
 def _at_zero(bench: Bench, seen: Sequence[Seen]) -> Iterator[str]:

@@ -49,11 +49,13 @@ class Variant:
         definitions: with bodies to reason with.
         words: the sentence, where the claimed gradient is what comes out.
         rank: how far-fetched it is.
+        forward: whether what is changed is a value of the forward pass.
     """
 
     definitions: tuple[Definition, ...]
     words: str
     rank: int
+    forward: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def variants(story: Story) -> list[Variant]:
             if not backward and change.rank > 1:
                 continue
             changed = (*whole[:k], replace(definition, body=body), *whole[k + 1:])
-            out.append(Variant(changed, f"{where}{change.words}", change.rank + (not backward)))
+            out.append(Variant(changed, f"{where}{change.words}", change.rank + (not backward), not backward))
     return sorted(out, key=lambda v: v.rank)
 
 
@@ -145,6 +147,10 @@ def _factors(node: Mul, definition: Definition, story: Story, show: _Shower) -> 
         what = show(factor)
         yield _Change(mul(*rest), f"the factor {what} is missing{_role(factor)}", 0)
         yield _Change(mul(*rest, factor, factor), f"the factor {what} is there twice", 1)
+        for other in node.args[0][k + 1:]:
+            if not isinstance(other, Num):
+                fewer = [part for part in node.args[0] if part is not factor and part is not other]
+                yield _Change(mul(*fewer), f"the factor {show(mul(factor, other))} is missing{_role(factor) or _role(other)}", 1)
         if isinstance(factor, Pow) and isinstance(factor.args[0], Size):
             for other in _sizes(story):
                 if other is not factor.args[0]:

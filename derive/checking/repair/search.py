@@ -107,7 +107,7 @@ class _Search:
             codes[number] = unit.listed(text)
             diff, place = unit.diff(text)
             diffs.append(diff)
-            line = line or place
+            line = line or (place if any(e.unit == number and e.end > e.start for e in edits) or "\n" not in edits[0].text else None)
         functions = tuple(built(self.units, codes)[:len(self.judge.subject.parts)])
         if not self.judge.confirmed(functions):
             return None

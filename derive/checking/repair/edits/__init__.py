@@ -19,7 +19,7 @@ _OF_NODES: dict[type[ast.AST], tuple[Callable[[Scene, Any], Iterator[Edit]], ...
     ast.BinOp: (operators.binary, terms.dropped, arrays.matrix_product), ast.AugAssign: (operators.augmented, statements.buffered),
     ast.Compare: (operators.compared,), ast.UnaryOp: (operators.signed,), ast.Constant: (operators.number,), ast.Call: (arrays.call,),
     ast.Attribute: (arrays.attribute,), ast.Subscript: (arrays.subscript,), ast.Name: (names.name,), ast.Tuple: (names.tuples,),
-    ast.Dict: (names.tuples,), ast.Expr: (statements.discarded,)}
+    ast.Dict: (names.tuples,), ast.Expr: (statements.discarded,), ast.Assign: (statements.stored,)}
 _OF_SCENES: tuple[Callable[[Scene], Iterator[Edit]], ...] = (terms.levels, statements.bodies)
 
 

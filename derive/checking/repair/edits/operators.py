@@ -88,4 +88,4 @@ def number(scene: Scene, node: ast.Constant) -> Iterator[Edit]:
     for k, text in enumerate(dict.fromkeys((*near, *_NUMBERS, f"{2 * value}", f"{value / 2}"))):
         if text != str(value) and float(text) != value:
             tight = SIGN if text.startswith("-") else ATOM
-            yield scene.put(node, text, tight, f"{text} in place of {scene.source(node)}", 1.5 + k / 50)
+            yield scene.put(node, text, tight, f"{text} in place of {scene.source(node)}", (1.5 if value else 1.65) + k / 50)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from derive.checking.repair.scene import Scene
+from derive.checking.repair.scene import SIGN, Scene
 from derive.checking.repair.source import Edit
 
-__all__ = ["bodies", "buffered", "discarded"]
+__all__ = ["bodies", "buffered", "discarded", "stored"]
 
 _FIXED = (ast.Return, ast.FunctionDef, ast.Import, ast.ImportFrom, ast.Pass, ast.For, ast.If, ast.While)
 _ALL = "let every one of several equal labels count"
@@ -61,7 +61,7 @@ def _out_of(scene: Scene, owner: Any, start: int, end: int, text: str, words: st
     header = scene.unit.data[whole:].decode()
     indent = header[:len(header) - len(header.lstrip())]
     kind = "loop" if isinstance(owner, ast.For) else "if"
-    yield Edit(scene.unit.number, start, last, scene.unit.data[end:last].decode() + indent + text.lstrip(), f"`{words}` out of the {kind}", 2.4)
+    yield Edit(scene.unit.number, start, last, scene.unit.data[end:last].decode() + indent + text.lstrip(), f"`{words}` out of the {kind}", 1.95)
 
 
 def _into(scene: Scene, owner: ast.For | ast.If, start: int, end: int, text: str, words: str) -> Iterator[Edit]:
@@ -86,9 +86,21 @@ def _inserted(scene: Scene) -> Iterator[Edit]:
             if kind[0] == 2 and kind[2][:1] == np.shape(scene.held[y]):
                 text = f"{target.id}[{scene.numpy}.arange(len({y})), {y}] -= 1"
                 yield scene.line(node, text, f"subtract 1 from {target.id} at the right class", 2.5)
+                text = f"{target.id}[{scene.numpy}.arange(len({y})), {y}] -= {target.id}.sum(axis=1)"
+                yield scene.line(node, text, f"subtract the sum of each row of {target.id} at the right class", 2.6)
         for other in scene.alike(target.id):
             if kind[0] > 0:
                 yield scene.line(node, f"{target.id}[{other} <= 0] = 0", f"0 where {other} is not positive", 2.7)
+
+
+def stored(scene: Scene, node: ast.Assign) -> Iterator[Edit]:
+    """A number that is stored at some entries is a sum along the rows: how many there are, not one."""
+    if not isinstance(node.targets[0], ast.Subscript) or not isinstance(node.value, (ast.Constant, ast.UnaryOp)):
+        return
+    for name in scene.held:
+        if (scene.kind(name) or (0,))[0] == 2:
+            for axis in (1, 0):
+                yield scene.put(node.value, f"-{name}.sum(axis={axis})", SIGN, f"minus the sum of {name} along axis {axis}", 2.4 + axis / 10)
 
 
 def discarded(scene: Scene, node: ast.Expr) -> Iterator[Edit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from derive.checking.repair.scene import ADD, LOOSE, PRODUCT, SIGN, Scene, binding
+from derive.checking.repair.scene import ADD, ATOM, LOOSE, PRODUCT, SIGN, Scene, binding
 from derive.checking.repair.source import Edit
 
 __all__ = ["dropped", "levels"]
@@ -17,9 +17,10 @@ def dropped(scene: Scene, node: ast.BinOp) -> Iterator[Edit]:
     names = {ast.Div: f"do not divide by {right}", ast.Mult: f"drop the factor {right}", ast.Add: f"drop the term {right}",
              ast.Sub: f"drop the term {right}", ast.Pow: f"drop the power {right}"}
     if type(node.op) in names:
-        yield scene.put(node, left, binding(node.left), names[type(node.op)], 1.7 if isinstance(node.op, (ast.Div, ast.Mult)) else 2.1)
+        yield scene.put(node, left, binding(node.left), names[type(node.op)],
+                        1.4 if isinstance(node.right, ast.Constant) else 1.7 if isinstance(node.op, (ast.Div, ast.Mult)) else 2.1)
     if isinstance(node.op, ast.Mult):
-        yield scene.put(node, right, binding(node.right), f"drop the factor {left}", 1.7)
+        yield scene.put(node, right, binding(node.right), f"drop the factor {left}", 1.4 if isinstance(node.left, ast.Constant) else 1.7)
     if isinstance(node.op, (ast.Add, ast.Sub)):
         sign = "-" if isinstance(node.op, ast.Sub) else ""
         yield scene.put(node, sign + scene.source(node.right, SIGN if sign else LOOSE), SIGN if sign else binding(node.right),
@@ -36,6 +37,9 @@ def levels(scene: Scene) -> Iterator[Edit]:
         yield scene.put(node, f"-{scene.source(node, SIGN)}", SIGN, "flip the sign", 2.1 + depth)
         yield scene.put(node, f"2 * {scene.source(node, SIGN)}", PRODUCT, "multiply by 2", 2.1 + depth)
         yield scene.put(node, f"{plain} / 2", PRODUCT, "divide by 2", 2.2 + depth)
+        if depth < 1:
+            for axis in ("0", "1", "0, keepdims=True"):
+                yield scene.put(node, f"{scene.source(node, ATOM)}.sum(axis={axis})", ATOM, f"sum along axis {axis[0]}", 2.4 + depth)
         yield from _regularised(scene, node, depth)
         yield from _masked(scene, node, depth)
 
@@ -62,8 +66,9 @@ def _masked(scene: Scene, node: ast.expr, depth: float) -> Iterator[Edit]:
     for other in scene.alike(target):
         if (scene.kind(other) or (0,))[0] == 0:
             continue
+        own = f"{other} * (1 - {other})"
         choices = ((f"({other} > 0)", "where {} is positive alone", 2.5), (f"(1 - {other}**2)", "times the derivative of tanh", 2.6),
-                   (f"{other} * (1 - {other})", "times the derivative of the logistic function", 2.6), (other, "times {}", 3.2))
+                   (own, "times the derivative of the logistic function", 2.6), (f"(1 - {other})", "times 1 - {}", 2.9), (other, "times {}", 3.2))
         for factor, words, rank in choices:
             yield scene.put(node, f"{plain} * {factor}", PRODUCT, words.format(other), rank + depth)
         yield scene.put(node, f"{scene.source(node, ADD)} - {other}", ADD, f"subtract {other}", 3.0 + depth)
