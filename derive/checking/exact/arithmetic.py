@@ -5,11 +5,12 @@ Legend: u, v are numbers.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from derive.checking.exact.numbers import RANK, Number, as_number, compare, is_number
+from derive.checking.exact.numbers import RANK, Number, Pick, as_number, compare, is_number, picked
 from derive.checking.exact.simplify import minus, plus, times, to_power
 from derive.checking.lift.session import bad, refuse
 from derive.index import ONE, ZERO, Const, Fn, Num, Where, num
@@ -28,6 +29,24 @@ def _binary(operation: Callable[[Number, Number], Number], swapped: bool) -> Cal
     return method
 
 
+def _by_cases(operation: Callable[[Number, Number], Number]) -> Callable[[Number, Number], Number]:
+    """The operation on each of the cases, where one of the numbers is picked by the data."""
+
+    @functools.wraps(operation)
+    def apply(u: Number, v: Number) -> Number:
+        if not isinstance(u, Pick) and not isinstance(v, Pick):
+            return operation(u, v)
+        pick = u if isinstance(u, Pick) else v
+        found = [
+            (condition, apply(*(Number(num(n), "int") if w is pick else w for w in (u, v)))) for condition, n in getattr(pick, "cases", ())
+        ]
+        if all(w.kind == "int" and isinstance(w.expr, Num) for _, w in found):
+            return picked((condition, int(w)) for condition, w in found)
+        return Number(plus(*(times(condition, w.expr) for condition, w in found)), found[0][1].kind)
+
+    return apply
+
+
 def _higher(u: Number, v: Number, least: str = "bool") -> str:
     return max(u.kind, v.kind, least, key=RANK.__getitem__)
 
@@ -37,6 +56,7 @@ def _finite(*numbers: Number) -> None:
         refuse("an infinite number")
 
 
+@_by_cases
 def add(u: Number, v: Number) -> Number:
     """u + v."""
     if u.kind == v.kind == "bool":
@@ -45,6 +65,7 @@ def add(u: Number, v: Number) -> Number:
     return Number(plus(u.expr, v.expr), _higher(u, v))
 
 
+@_by_cases
 def subtract(u: Number, v: Number) -> Number:
     """u − v."""
     if u.kind == v.kind == "bool":
@@ -53,6 +74,7 @@ def subtract(u: Number, v: Number) -> Number:
     return Number(minus(u.expr, v.expr), _higher(u, v))
 
 
+@_by_cases
 def multiply(u: Number, v: Number) -> Number:
     """u v."""
     _finite(u, v)
@@ -88,12 +110,14 @@ def _whole(u: Number, v: Number) -> tuple[Fraction, Fraction]:
     return u.expr.value, v.expr.value
 
 
+@_by_cases
 def floor_divide(u: Number, v: Number) -> Number:
     """u // v, of concrete numbers."""
     a, b = _whole(u, v)
     return Number(num(a // b), _higher(u, v, "int"))
 
 
+@_by_cases
 def remainder(u: Number, v: Number) -> Number:
     """u % v, of concrete numbers."""
     a, b = _whole(u, v)
@@ -147,7 +171,7 @@ def invert(u: Number) -> Number:
 
 def comparison(op: str) -> Callable[[Number, Number], Number]:
     """The comparison, as a function of two numbers."""
-    return lambda u, v: Number(compare(op, u.expr, v.expr), "bool")
+    return _by_cases(lambda u, v: Number(compare(op, u.expr, v.expr), "bool"))
 
 
 def choose(condition: Number, u: Number, v: Number) -> Number:

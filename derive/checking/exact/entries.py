@@ -12,7 +12,7 @@ import numpy as np
 
 from derive.checking.exact.arithmetic import choose
 from derive.checking.exact.chosen import Chosen, MaskIndex, same_mask
-from derive.checking.exact.numbers import RANK, Count, Number, as_number, is_number
+from derive.checking.exact.numbers import RANK, Count, Number, Pick, as_number, is_number
 from derive.checking.lift.session import bad, refuse
 from derive.index import Num
 
@@ -128,6 +128,8 @@ class Entries(np.ndarray):
         if mask is not None:
             values, conditions = _spread(self, mask)
             return Chosen(result(values.copy(), self.kind), conditions)
+        if has_picks(key):
+            return _load(self, key if isinstance(key, tuple) else (key,))
         found = super().__getitem__(index(key))
         return found if isinstance(found, (Entries, Number)) else result(found)
 
@@ -135,6 +137,9 @@ class Entries(np.ndarray):
         mask = _mask(key)
         if mask is not None:
             self._store_masked(mask, value)
+            return
+        if has_picks(key):
+            _store(self, key if isinstance(key, tuple) else (key,), value)
             return
         given = plain(value)
         self.check_cast(given)
@@ -229,6 +234,61 @@ def index(key: Any) -> Any:
         known = result(plain(key), key.kind) if key.kind != "float" else bad("an array of floats as an index")
         return known if not isinstance(known, Entries) else refuse("an index that depends on the data")
     return key
+
+
+def has_picks(key: Any) -> bool:
+    """Whether an index holds numbers that are picked by the data."""
+    if isinstance(key, tuple):
+        return any(map(has_picks, key))
+    return isinstance(key, Pick) or (isinstance(key, Entries) and key.kind == "int" and any(isinstance(n, Pick) for n in plain(key).ravel()))
+
+
+def _places(key: tuple[Any, ...]) -> tuple[tuple[int, ...], list[tuple[Any, ...]]]:
+    """The shape of the arrays in an index, and the index at each of their places."""
+    count = next((n for n, part in enumerate(key) if isinstance(part, slice) or part is None or part is Ellipsis), len(key))
+    if any(not isinstance(part, slice) for part in key[count:]):
+        refuse("an index by the data after a slice")
+    arrays = np.broadcast_arrays(*(plain(part) for part in key[:count]))
+    shape = arrays[0].shape
+    return shape, [(*(array[place] for array in arrays), *key[count:]) for place in np.ndindex(shape)]
+
+
+def _first_pick(key: tuple[Any, ...]) -> tuple[int, tuple[tuple[Any, int], ...]]:
+    return next((n, part.cases) for n, part in enumerate(key) if isinstance(part, Pick))
+
+
+def _load(array: Entries, key: tuple[Any, ...]) -> Any:
+    """a[key] where the data picks: the choice between what each case loads."""
+    if any(isinstance(part, (np.ndarray, list, range)) for part in key):
+        shape, keys = _places(key)
+        parts = _stacked([plain(array[one]) for one in keys])
+        return result(parts.reshape((*shape, *parts.shape[1:])))
+    position, cases = _first_pick(key)
+    found = None
+    for condition, n in reversed(cases):
+        one = plain(array[(*key[:position], n, *key[position + 1 :])])
+        found = one if found is None else plain(_chosen(plain(Number(condition, "bool")), one, found))
+    return result(found)
+
+
+def _store(array: Entries, key: tuple[Any, ...], value: Any) -> None:
+    """a[key] = value where the data picks: each case in turn, on its condition."""
+    if any(isinstance(part, (np.ndarray, list, range)) for part in key):
+        shape, keys = _places(key)
+        given = np.broadcast_to(plain(value), (*shape, *array[keys[0]].shape))
+        for place, one in zip(np.ndindex(shape), keys):
+            array[one] = result(given[place])
+        return
+    position, cases = _first_pick(key)
+    new = plain(array).copy()
+    for condition, n in cases:
+        after = array.copy()
+        after[(*key[:position], n, *key[position + 1 :])] = value
+        new = plain(_chosen(plain(Number(condition, "bool")), plain(after), new))
+    plain(array)[...] = new
+
+
+_chosen = np.frompyfunc(choose, 3, 1)
 
 
 def _spread(array: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

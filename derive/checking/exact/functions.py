@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ import numpy as np
 from derive.checking.exact.arithmetic import choose
 from derive.checking.exact.create import filled
 from derive.checking.exact.entries import Chosen, Entries, MaskIndex, kind_of, plain, result
-from derive.checking.exact.numbers import Count, Number, as_number
+from derive.checking.exact.numbers import Count, Number, as_number, compare, picked
+from derive.checking.exact.simplify import times
 from derive.checking.exact.table import row
 from derive.checking.exact.ufuncs import accumulated, apply, matmul, reduced, total
 from derive.checking.lift.session import bad, refuse
@@ -87,6 +88,35 @@ row("min", "amin", "nanmin")(_extremum("min"))
 @row("ptp")
 def _ptp(a: Any, axis: Any = None) -> Any:
     return apply("subtract", "__call__", _extremum("max")(a, axis), _extremum("min")(a, axis))
+
+
+def _arg(op: str) -> Callable[..., Any]:
+    def first(parts: Sequence[Number]) -> Number:
+        """The first place of the largest, or smallest."""
+        cases = []
+        for n, u in enumerate(parts):
+            earlier = [compare(op, u.expr, v.expr) for v in parts[:n]]
+            later = [compare(f"{op}=", u.expr, v.expr) for v in parts[n + 1 :]]
+            cases.append((times(*earlier, *later), n))
+        return picked(cases) if cases else bad("the place of the largest of no numbers")
+
+    def apply_to(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+        return reduced(first, a, axis, keepdims)
+
+    return apply_to
+
+
+row("argmax")(_arg(">"))
+row("argmin")(_arg("<"))
+
+
+@row("unravel_index")
+def _unravel_index(place: Any, shape: Any) -> Any:
+    rest, out = place, []
+    for size in reversed([int(n) for n in shape]):
+        out.append(apply("remainder", "__call__", rest, size))
+        rest = apply("floor_divide", "__call__", rest, size)
+    return tuple(reversed(out))
 
 
 @row("prod")

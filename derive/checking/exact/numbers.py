@@ -6,18 +6,18 @@ Legend: kind is 'float', 'int' or 'bool'; rank orders them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from derive.checking.exact.run import decide
-from derive.checking.exact.simplify import above, minus
+from derive.checking.exact.simplify import above, minus, plus, times
 from derive.checking.lift.session import refuse
 from derive.index import ONE, ZERO, Const, Expr, Num, num
 
-__all__ = ["Count", "Number", "RANK", "as_number", "compare", "exact", "is_number"]
+__all__ = ["Count", "Number", "Pick", "RANK", "as_number", "compare", "exact", "is_number", "picked"]
 
 RANK = {"bool": 0, "int": 1, "float": 2}
 _MOST_DIGITS, _LARGEST_DENOMINATOR = 15, 5000
@@ -134,6 +134,35 @@ class Number:
 
     def __deepcopy__(self, memo: Any) -> Number:
         return self
+
+
+class Pick(Number):
+    """A whole number that depends on the data: one of several, each with its condition; exactly one of these holds."""
+
+    __slots__ = ("cases",)
+
+    def __init__(self, cases: tuple[tuple[Expr, int], ...]) -> None:
+        super().__init__(plus(*(times(condition, num(n)) for condition, n in cases)), "int")
+        self.cases = cases
+
+    def __index__(self) -> int:
+        for condition, n in self.cases[:-1]:
+            if decide(condition):
+                return n
+        return self.cases[-1][1]
+
+    __int__ = __index__
+
+
+def picked(cases: Iterable[tuple[Expr, int]]) -> Number:
+    """The number of which exactly one case holds."""
+    together: dict[int, Expr] = {}
+    for condition, n in cases:
+        if condition is not ZERO:
+            together[n] = plus(together.get(n, ZERO), condition)
+    if len(together) == 1:
+        return Number(num(next(iter(together))), "int")
+    return Pick(tuple((condition, n) for n, condition in together.items()))
 
 
 class Count(int):
