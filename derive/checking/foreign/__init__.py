@@ -9,11 +9,13 @@ from typing import Any
 import jax
 
 from derive.checking.foreign.rules import custom_rule_report
-from derive.checking.foreign.torch.function import forward_of, torch_subject
+from derive.checking.foreign.torch.findings import torch_findings
+from derive.checking.foreign.torch.function import forward_of, runner_of, torch_subject
+from derive.checking.safety import Finding
 from derive.checking.subject import Subject
 from derive.derivation import Argument
 
-__all__ = ["custom_rule_report", "foreign_subject", "forward_of", "recognised"]
+__all__ = ["custom_rule_report", "foreign_findings", "foreign_subject", "forward_of", "recognised"]
 
 
 def recognised(code: Any) -> str:
@@ -39,3 +41,17 @@ def foreign_subject(code: Any, arguments: Sequence[Argument], wrt: Sequence[str]
         BadInput: the parameters do not match the arguments.
     """
     return torch_subject(code, arguments, fixed or {})
+
+
+def foreign_findings(code: Any, arguments: Sequence[Argument], arrays: Mapping[str, Any], *,
+                     fixed: Mapping[str, Any] | None = None) -> tuple[Finding, ...]:
+    """What torch asks of a backward pass besides the right gradient, at one ordinary point.
+
+    Args:
+        code: the `torch.autograd.Function`.
+        arguments: the reference's.
+        arrays: the point, by the reference's names.
+        fixed: values of further parameters of forward.
+    """
+    runner = runner_of(code, arguments, fixed or {})
+    return torch_findings(runner, {parameter: arrays[name] for parameter, name in runner.arguments.items()})

@@ -17,6 +17,7 @@ import numpy as np
 from derive.derivation import Argument
 from derive.errors import BadInput
 from derive.proving.matching import argument_text
+from derive.signatures import guessed_shapes
 from derive.trace.shapes import Shapes, annotated_shapes, argument_shapes, place_of
 
 __all__ = ["Claims", "JvpClaims", "VjpClaims", "claims_of", "named"]
@@ -160,8 +161,11 @@ def claims_of(code: Any, shapes: Shapes, fixed: Mapping[str, Any]) -> VjpClaims 
     build = VjpClaims if isinstance(code, jax.custom_vjp) else JvpClaims
     rules = (code.fwd, code.bwd) if build is VjpClaims else (code.jvp,)
     if not all(rules):
-        raise BadInput("The function has no rule.", place=place_of(code.fun), hint="Define it first: f.defvjp(fwd, bwd), f.defjvp(rule) or f.defjvps(…).")
+        raise BadInput("The function has no rule.", place=place_of(code.fun),
+                       hint="Define it first: f.defvjp(fwd, bwd), f.defjvp(rule) or f.defjvps(…).")
     parameters = inspect.signature(code.fun).parameters
+    if shapes is None:
+        shapes = guessed_shapes(code.fun, {}, frozenset(fixed)).shapes
     given = set(shapes if isinstance(shapes, Mapping) else list(parameters)[: len(shapes or ())]) | set(annotated_shapes(code.fun))
     constants = {name: p.default for name, p in parameters.items() if name not in given and p.default is not p.empty} | dict(fixed)
     traced = [name for name in parameters if name not in constants]

@@ -12,13 +12,14 @@ import numpy as np
 
 from derive.calculus.differentiate import differentiate
 from derive.checking.foreign.claims import Claims, JvpClaims, VjpClaims, named
+from derive.checking.valueshape import value_shape
 from derive.derivation import Argument, Assumption, Definition, Story
-from derive.errors import NotYet
+from derive.errors import DeriveError, NotYet
 from derive.index import ONE, ZERO, At, Expr, Sum, add, array_names, expand, mul, substitute
-from derive.points import Point, concrete, label_bounds, points, sizes_of
+from derive.points import Point, concrete, label_bounds, points
 from derive.trace import Program, read
 
-__all__ = ["Question", "jvp_question", "outputs_of", "value_question", "vjp_question", "written"]
+__all__ = ["Output", "Question", "jvp_question", "outputs_of", "tried_at", "value_question", "vjp_question", "written"]
 
 Arrays = Mapping[str, Any]
 Run = Callable[[Arrays], np.ndarray]
@@ -81,7 +82,7 @@ def _program(c: Claims, function: Callable[[Arrays], Any], source: Any, more: Se
 def _known(c: Claims) -> tuple[Assumption, ...]:
     try:
         return _program(c, lambda given: jax.tree.leaves(c.primal(given))[0], c.code.fun).assumptions
-    except NotYet:
+    except DeriveError:
         return ()
 
 
@@ -100,17 +101,33 @@ def outputs_of(c: Claims, assumptions: Sequence[Assumption] = ()) -> tuple[Outpu
         NotYet: it cannot be read what shape one of them has.
     """
     bounds = label_bounds([a.condition for a in (*assumptions, *_known(c))])
-    first = next(points(c.arguments, bounds))
-    with jax.enable_x64(True):
-        leaves = jax.tree.leaves(c.primal({name: jnp.asarray(value) for name, value in first.arrays.items()}))
+    leaves = _values_at(c, next(points(c.arguments, bounds)).arrays)
     taken, out = {a.name for a in c.arguments}, []
     for k, leaf in enumerate(leaves):
-        program = _program(c, lambda given, k=k: jax.tree.leaves(c.primal(given))[k], c.code.fun)  # type: ignore[misc]
         seed = "dout" if len(leaves) == 1 else f"dout_{k + 1}"
         if seed in taken or "dout" in taken:
             raise NotYet(f"An argument of {c.name} is called {seed}, which is the name of what flows in.", hint="Rename it.")
-        out.append(Output(seed if jnp.issubdtype(leaf.dtype, jnp.inexact) else "", Argument(seed, program.shape)))
+        out.append(Output(seed if jnp.issubdtype(leaf.dtype, jnp.inexact) else "", Argument(seed, _value_shape(c, k))))
     return tuple(out)
+
+
+def _values_at(c: Claims, arrays: Arrays) -> list[Any]:
+    with jax.enable_x64(True):
+        return jax.tree.leaves(c.primal({name: jnp.asarray(value) for name, value in arrays.items()}))
+
+
+def _value_shape(c: Claims, output: int) -> tuple[Expr, ...]:
+    """The shape of one value: as it is read, else as it is at several sizes."""
+    try:
+        return _program(c, lambda given: jax.tree.leaves(c.primal(given))[output], c.code.fun).shape
+    except DeriveError:
+        dtypes = {"float": float, "int": int, "bool": bool}
+
+        def at(sizes: Mapping[str, int]) -> tuple[int, ...]:
+            arrays: dict[str, np.ndarray] = {a.name: np.zeros([concrete(n, dict(sizes)) for n in a.shape], dtypes[a.kind]) for a in c.arguments}
+            return np.shape(_values_at(c, arrays)[output])
+
+        return value_shape(c.arguments, at)
 
 
 def _picked(outputs: Sequence[Output], values: Any) -> list[Any]:
@@ -186,7 +203,8 @@ def jvp_question(c: JvpClaims, outputs: Sequence[Output], output: int, wrt: Sequ
                     truth, _known(c))
 
 
-def _directional(stories: Sequence[Story], tangents: Mapping[str, str], shape: tuple[Expr, ...], moved: tuple[Argument, ...]) -> tuple[Program, Story]:
+def _directional(stories: Sequence[Story], tangents: Mapping[str, str], shape: tuple[Expr, ...],
+                 moved: tuple[Argument, ...]) -> tuple[Program, Story]:
     """Σ ∂f/∂x · ẋ as a program, and as the result of a story."""
     parts: list[Expr] = []
     first = stories[0]
@@ -220,12 +238,3 @@ def tried_at(question: Question, count: int) -> list[Point]:
     found = points(question.arguments, label_bounds([a.condition for a in question.labels]))
     return [point for _, point in zip(range(count), found)]
 
-
-def sizes(question: Question) -> list[str]:
-    """The names of the symbolic sizes."""
-    return sizes_of(question.arguments)
-
-
-def expected_shape(question: Question, shape: Sequence[Expr], point: Point) -> tuple[int, ...]:
-    """A symbolic shape at a point."""
-    return tuple(concrete(n, point.sizes) for n in shape)

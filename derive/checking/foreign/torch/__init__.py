@@ -4,7 +4,9 @@ Layers (imports point only upward): tensors | rows, shapes, layers | library | l
 over one of its functions has imported it.
 """
 
-from derive.checking.foreign.torch import layers, rows, shapes
+import derive.checking.foreign.torch.layers as layers
+import derive.checking.foreign.torch.rows as rows
+import derive.checking.foreign.torch.shapes as shapes
 
 __all__: list[str] = []
 

@@ -6,7 +6,7 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 
 from derive.checking.adapters import Layout, called
 from derive.checking.arguments import matched, parameters_of
-from derive.checking.foreign.torch.lifting import lifted_run, plain_function
+from derive.checking.foreign.torch.lifting import lifted_run
 from derive.checking.lift.arrays import symbolic
 from derive.checking.lift.registry import call
 from derive.checking.subject import Subject
@@ -23,7 +23,7 @@ from derive.derivation import Argument
 from derive.errors import BadInput
 from derive.trace.shapes import place_of
 
-__all__ = ["forward_of", "parts_of", "torch_subject"]
+__all__ = ["Runner", "forward_of", "parts_of", "plain_code", "runner_of", "torch_subject"]
 
 Function = Callable[..., Any]
 
@@ -42,7 +42,7 @@ def forward_of(code: Any) -> Function:
     def forward(*values: Any, **named: Any) -> Any:
         given = shown.bind(*values, **named)
         given.apply_defaults()
-        with _double():
+        with _precision(given.arguments.values()):
             out = code.apply(*(_tensor(value, moves=False) for value in given.arguments.values()))
         return _single(out).detach().numpy()
 
@@ -64,11 +64,12 @@ def _signature(parts: Sequence[Function]) -> inspect.Signature:
 
 
 @contextmanager
-def _double() -> Iterator[None]:
-    """New tensors are of 64 bits."""
+def _precision(values: Iterable[Any]) -> Iterator[None]:
+    """New tensors are as precise as the float arrays that are given: of 64 bits where those are."""
     torch = sys.modules["torch"]
     before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
+    kinds = {np.asarray(value).dtype for value in values if isinstance(value, (np.ndarray, np.generic)) and np.asarray(value).dtype.kind == "f"}
+    torch.set_default_dtype({2: torch.float16, 4: torch.float32}.get(min((kind.itemsize for kind in kinds), default=8), torch.float64))
     try:
         yield
     finally:
@@ -80,9 +81,15 @@ def _tensor(value: Any, *, moves: bool) -> Any:
     torch = sys.modules["torch"]
     if not isinstance(value, (np.ndarray, np.generic)) or (not np.ndim(value) and not moves):
         return value.item() if isinstance(value, (np.ndarray, np.generic)) else value
-    array = np.asarray(value, dtype=float) if np.asarray(value).dtype.kind == "f" else np.asarray(value)
+    array = np.asarray(value)
     found = torch.from_numpy(array if array.flags.writeable else array.copy())
     return found.requires_grad_() if moves else found
+
+
+def _floating(value: Any) -> np.ndarray:
+    """An array of floats; it is the same array where it is one already."""
+    array = np.asarray(value)
+    return array if array.dtype.kind == "f" else array.astype(float)
 
 
 def _single(out: Any) -> Any:
@@ -95,7 +102,7 @@ def _single(out: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _Runner:
+class Runner:
     """Forward and backward as one function of forward's parameters and of `dout`.
 
     Attributes:
@@ -113,6 +120,7 @@ class _Runner:
     arguments: Mapping[str, str]
 
     def __call__(self, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """(value, gradient by argument), of arrays or of formulas, by forward's parameters."""
         run = self._lifted if any(map(symbolic, given.values())) else self._numbers
         values = {name: given.get(name, default) for name, default in self.parameters.items()}
         value, gradients = run(values, given.get("dout"))
@@ -120,16 +128,24 @@ class _Runner:
 
     def _numbers(self, values: Mapping[str, Any], incoming: Any) -> tuple[Any, dict[str, Any]]:
         torch = sys.modules["torch"]
-        with _double(), torch.enable_grad():
-            leaves = {name: _tensor(np.asarray(value, dtype=float) if name in self.moving else value, moves=name in self.moving)
-                      for name, value in values.items()}
+        with _precision(values.values()), torch.enable_grad():
+            leaves = {name: _tensor(_floating(value) if name in self.moving else value, moves=name in self.moving) for name, value in values.items()}
             dirty = "mark_dirty" in plain_code(self.parts[0]).co_names  # torch changes no leaf in place
             out = _single(self.code.apply(*(leaf.clone() if dirty and name in self.moving else leaf for name, leaf in leaves.items())))
-            seed = torch.ones_like(out) if incoming is None else torch.from_numpy(np.array(incoming, dtype=float)).reshape(np.shape(incoming))
+            seed = torch.ones_like(out) if incoming is None else _tensor(_floating(incoming), moves=True).detach()
             found = torch.autograd.grad(out, [leaves[name] for name in self.moving], seed, allow_unused=True)
-        zeros = [np.zeros(tuple(leaves[name].shape)) for name in self.moving]
+        zeros = [np.zeros(tuple(leaves[name].shape), leaves[name].detach().numpy().dtype) for name in self.moving]
         gradients = [zero if g is None else g.detach().numpy() for g, zero in zip(found, zeros)]
         return out.detach().numpy()[()], dict(zip(self.moving, (g[()] if not g.shape else g for g in gradients)))
+
+    def leaves(self, given: Mapping[str, Any], moving: Sequence[str]) -> list[Any]:
+        """forward's arguments for torch, on copies; those that move need a gradient."""
+        values = {name: given.get(name, default) for name, default in self.parameters.items()}
+        copies = {name: np.array(value) if isinstance(value, (np.ndarray, np.generic)) else value for name, value in values.items()}
+        numbers = [name for name in self.moving if not np.ndim(copies[name])]
+        tensors = {name: _tensor(_floating(value) if name in self.moving else value, moves=name in moving or name in numbers)
+                   for name, value in copies.items()}
+        return [tensor.detach() if name in numbers and name not in moving else tensor for name, tensor in tensors.items()]
 
     def _lifted(self, values: Mapping[str, Any], incoming: Any) -> tuple[Any, dict[str, Any]]:
         value, found = lifted_run(self.parts, values, incoming, self.moving)
@@ -182,31 +198,39 @@ def _members(code: type) -> dict[str, Any]:
 
 def _subject(code: Any, parts: tuple[Function, ...], arguments: Sequence[Argument], fixed: Mapping[str, Any], layouts: Mapping[str, Layout],
              make: Function) -> Subject:
-    forward, backward = parts[:2]
+    runner, names = _matched(code, parts, arguments, fixed)
+
+    def run(**given: Any) -> Any:
+        return runner(given)
+
+    function = called(run, {**names, "dout": "dout"}, [], layouts, {}, _as_it_is)
+    incoming = [*parameters_of(parts[1])][1:2] or ["dout"]
+    return Subject(code.__name__, inspect.unwrap(parts[1]), function, {**names, "dout": incoming[0]}, layouts, place_of(parts[1]),
+                   tuple(runner.arguments[p] for p in runner.moving), parts, make)
+
+
+def runner_of(code: Any, arguments: Sequence[Argument], fixed: Mapping[str, Any]) -> Runner:
+    """The function as torch runs it."""
+    return _matched(code, parts_of(code), arguments, fixed)[0]
+
+
+def _matched(code: Any, parts: tuple[Function, ...], arguments: Sequence[Argument], fixed: Mapping[str, Any]) -> tuple[Runner, dict[str, str]]:
+    """(the runner, forward's parameter for each argument)."""
     shown = _signature(parts)
 
     def stub() -> None:
         """Has forward's parameters."""
 
     stub.__signature__ = shown  # type: ignore[attr-defined]
-    stub.__wrapped__ = forward  # type: ignore[attr-defined]
+    stub.__wrapped__ = parts[0]  # type: ignore[attr-defined]
     stub.__name__ = code.__name__
     own = [a for a in arguments if a.name != "dout"]
     names = matched(stub, own, fixed)
     back = {parameter: argument for argument, parameter in names.items()}
     floats = {a.name for a in own if a.kind == "float"}
-    told = _returned(backward, len(shown.parameters))
+    told = _returned(parts[1], len(shown.parameters))
     moving = tuple(p for p, returned in zip(shown.parameters, told) if returned and back.get(p) in floats)
-    defaults = {name: fixed.get(name, p.default) for name, p in shown.parameters.items()}
-    runner = _Runner(code, parts, defaults, moving, back)
-
-    def run(**given: Any) -> Any:
-        return runner(given)
-
-    function = called(run, {**names, "dout": "dout"}, [], layouts, {}, _as_it_is)
-    incoming = list(parameters_of(backward))
-    return Subject(code.__name__, plain_function(backward), function, {**names, "dout": incoming[1] if len(incoming) > 1 else "dout"}, layouts,
-                   place_of(backward), tuple(back[p] for p in moving), parts, make)
+    return Runner(code, parts, {name: fixed.get(name, p.default) for name, p in shown.parameters.items()}, moving, back), names
 
 
 def _as_it_is(returned: Any) -> Any:

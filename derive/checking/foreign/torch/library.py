@@ -106,7 +106,7 @@ class TorchPatcher(Patcher):
             return _Guarded(found) if value in (np, math, np.linalg) else found
         if name := _name_in_torch(value):
             return _of_torch(value, name)
-        if isinstance(value, FunctionType) or isinstance(value, type):
+        if isinstance(value, (FunctionType, type)):
             return super().patch(value)
         found = super().patch(value)
         return _guarded(found) if found is not value and callable(found) else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from derive.checking.foreign.torch.tensors import row, whole
@@ -134,7 +135,7 @@ def _chunk(x: Any, chunks: int, dim: int = 0) -> Any:
     if isinstance(size, Num) and int(size.value) % chunks:
         refuse("chunks of different sizes are not covered")
     starts = [call("multiply", k, parts[0]) for k in range(chunks + 1)]
-    return tuple(call("getitem", x, (*(slice(None),) * axis, slice(a, b))) for a, b in zip(starts, starts[1:]))
+    return tuple(call("getitem", x, (*(slice(None),) * axis, slice(a, b))) for a, b in pairwise(starts))
 
 
 @row("narrow")
