@@ -16,11 +16,12 @@ from derive.derivation import Argument, Assumption, Definition
 from derive.evaluate import Evaluator
 from derive.index import Add, At, Delta, Expr, Iverson, Num, Sum, add, neg, num, size_names, sub, walk
 
-__all__ = ["Point", "enlarged", "entry_and_shift", "fitted", "holds", "is_strength", "label_and_size", "label_bounds", "masked", "points", "sizes_of",
-           "telling"]
+__all__ = ["Point", "concrete", "enlarged", "entry_and_shift", "fitting", "fitted", "holds", "is_strength", "label_and_size", "label_bounds",
+           "masked", "points", "sizes_of", "telling"]
 
 _UNEQUAL = (3, 2, 4, 5, 6, 7, 8, 9)
 _OTHER = (2, 5, 3, 4, 7, 6, 9, 8)
+_LARGE = 12
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def points(arguments: Sequence[Argument], labels: Mapping[str, Sequence[Expr]], 
             (3, "positive"), (2, "positive"), (0, "ties"), (1, "positive"), (3, "wide"), (3, "ties"), (2, "wide")]
     seen = set()
     for turn, (setting, style) in enumerate(plan):
-        sizes = settings[setting]
+        sizes = fitting(arguments, settings[setting])
         key = (tuple(sizes.values()), style)
         if key not in seen:
             seen.add(key)
@@ -81,6 +82,21 @@ def points(arguments: Sequence[Argument], labels: Mapping[str, Sequence[Expr]], 
             for name, values in (special or {}).items():
                 arrays[name] = np.where(rng.random(arrays[name].shape) < 0.4, rng.choice(values, arrays[name].shape), arrays[name])
             yield Point(sizes, arrays, style)
+
+
+def fitting(arguments: Sequence[Argument], sizes: dict[str, int]) -> dict[str, int]:
+    """The sizes, each raised by as much as it takes for every axis that it enters, such as n − 2, to have at least one entry."""
+    large = dict.fromkeys(sizes, _LARGE)
+
+    def smallest(name: str) -> int:
+        fits = (value for value in range(1, _LARGE) if _not_empty(arguments, {**large, name: value}))
+        return next(fits, 1)
+
+    return {name: value + smallest(name) - 1 for name, value in sizes.items()}
+
+
+def _not_empty(arguments: Sequence[Argument], sizes: dict[str, int]) -> bool:
+    return all(concrete(part, sizes) >= 1 for argument in arguments for part in argument.shape)
 
 
 def _cycle(values: tuple[int, ...], n: int) -> list[int]:

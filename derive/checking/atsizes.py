@@ -17,10 +17,10 @@ from derive.checking.difference import reasoning
 from derive.checking.exact import Way, equal, equal_ties_aside, gradient_of, symbols, unrolled, ways
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
-from derive.derivation import Story
+from derive.derivation import Argument, Story
 from derive.errors import DeriveError, NotYet
-from derive.index import Expr
-from derive.points import concrete, sizes_of
+from derive.index import At, Expr, num, substitute
+from derive.points import concrete, fitting, sizes_of
 
 __all__ = ["AtSizes", "Found"]
 
@@ -93,7 +93,7 @@ class AtSizes:
         names = sizes_of(self.arguments)
         seen = []
         for setting in _SETTINGS:
-            sizes = {name: setting[k % len(setting)] for k, name in enumerate(names)}
+            sizes = fitting(self.arguments, {name: setting[k % len(setting)] for k, name in enumerate(names)})
             entries = sum(int(np.prod([concrete(n, sizes) for n in a.shape])) for a in self.arguments)
             if sizes not in seen and entries <= _MOST_ENTRIES:
                 seen.append(sizes)
@@ -171,7 +171,25 @@ def _true_gradient(truth: Truth, wrt: str, run: _Run, way: Way) -> Any:
         argument = next(a for a in truth.arguments if a.name == wrt)
         seed = next((symbols(a, run.sizes) for a in truth.arguments if a.name == "dout"), None)
         return gradient_of(way.outputs[0], symbols(argument, run.sizes), seed)
-    return unrolled(reasoning(story), story.result.body, story.result.indices, run.sizes, run.labels)
+    entries = unrolled(reasoning(story), story.result.body, story.result.indices, run.sizes, run.labels)
+    return entries if story.source.arguments == _own(truth) else _with_all_axes(entries, truth, run)
+
+
+def _own(truth: Truth) -> tuple[Argument, ...]:
+    return tuple(a for a in truth.arguments if a.name != "dout")
+
+
+def _with_all_axes(entries: np.ndarray, truth: Truth, run: _Run) -> np.ndarray:
+    """Entries of a derivation at concrete sizes, which leaves axes of `dout` of size 1 out, with all of its axes."""
+    incoming = next((a for a in truth.arguments if a.name == "dout"), None)
+    if incoming is None:
+        return entries
+    full = symbols(incoming, run.sizes)
+    short: dict[Expr, Expr] = {At("dout", tuple(num(k) for k, n in zip(place, full.shape) if n != 1)): full[place] for place in np.ndindex(full.shape)}
+    out = np.empty(entries.shape, dtype=object)
+    for place in np.ndindex(entries.shape):
+        out[place] = substitute(entries[place], short)
+    return out
 
 
 def _true_value(truth: Truth, wrt: str, run: _Run) -> Any:

@@ -75,8 +75,8 @@ def check(handwritten: Code, reference: Callable[..., Any] | None = None, wrt: W
 class _Check:
     """One call of `check`."""
 
-    def __init__(self, code: Any, reference: Callable[..., Any] | None, wrt: Wrt, shapes: Shapes, assume: Sequence[str], fixed: Mapping[str, Any] | None,
-                 returns: Sequence[str] | None, layouts: Mapping[str, str] | None, seconds: float, kind: str) -> None:
+    def __init__(self, code: Any, reference: Callable[..., Any] | None, wrt: Wrt, shapes: Shapes, assume: Sequence[str],
+                 fixed: Mapping[str, Any] | None, returns: Sequence[str] | None, layouts: Mapping[str, str] | None, seconds: float, kind: str) -> None:
         self.code, self.kind, self.fixed, self.returns, self.seconds = code, kind, fixed, returns, seconds
         self.parts = tuple(code) if isinstance(code, (tuple, list)) else (code,)
         main = reference if reference is not None else self.parts[0]
@@ -161,7 +161,7 @@ class _Check:
     def _judged(self, subject: Subject, truth: Truth, numbers: Numbers, formulas: Formulas | DeriveError, wrt: Sequence[str]) -> Report:
         exact = AtSizes(subject, truth, self.seconds / 4)
         value = value_verdict(subject, truth, numbers, formulas, exact, wrt[0])
-        own = own_loss(subject, truth, formulas) if value and not truth.own else None
+        own = own_loss(subject, self.arguments, self.extra, formulas) if value and not truth.own else None
         case = Case(subject, truth, numbers, formulas, exact, value, own)
         reports = {name: Judge(case, name).report() for name in wrt}
         return self._finished(case, reports)
@@ -172,9 +172,10 @@ class _Check:
         notes = [f"it changes its argument {name} in place" for name in case.formulas.mutated] if isinstance(case.formulas, Formulas) else []
         notes += list(case.formulas.notes) if isinstance(case.formulas, Formulas) else []
         notes += [f.text for f in found if not f.serious]
-        notes += [f"{case.subject.names.get(name, name)} is given {layout.words}" for name, layout in case.subject.layouts.items()]
+        given = tuple(f"{case.subject.names.get(name, name)} {layout.words}" for name, layout in case.subject.layouts.items())
         faults = tuple(dict.fromkeys((*case.numbers.faults(), *(f.text for f in found if f.serious))))
-        told = {name: replace(r, warnings=tuple(dict.fromkeys((*r.warnings, *notes))), faults=faults) for name, r in reports.items()}
+        told = {name: replace(r, warnings=tuple(dict.fromkeys((*r.warnings, *notes))), faults=faults, assumptions=(*given, *r.assumptions))
+                for name, r in reports.items()}
         told = self._repaired(case, told)
         if len(told) == 1:
             return next(iter(told.values()))
@@ -200,10 +201,12 @@ class _Check:
         """The same code given transposed matrices or labels in another form, where only that makes it run, or makes it right."""
         for layouts in candidates(self.subject, self.arguments, self._reference().bounds, found):
             subject = self.subject.laid_out(layouts)
-            numbers = Numbers(subject, self._reference())
+            binary = [name for name, layout in layouts.items() if layout.kind in ("signs", "binary")]
+            truth = self._reference().with_binary(binary) if binary else self._reference()
+            numbers = Numbers(subject, truth)
             if any(t.error is not None for t in numbers.trials()) or not numbers.trials():
                 continue
-            other = self._judged(subject, self._reference(), numbers, self._formulas(subject), wrt)
+            other = self._judged(subject, truth, numbers, self._formulas(subject), wrt)
             runs_only_so = found.verdict == CANNOT_RUN or any(part.verdict == CANNOT_RUN for part in found.parts.values())
             if other.ok or (runs_only_so and other.verdict != CANNOT_RUN):
                 return other

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from derive.assume import use
 from derive.checking.difference import reasoning
 from derive.checking.lift import CannotLift, LiftedArray, lift
 from derive.checking.subject import Subject
+from derive.checking.truth import Truth
 from derive.derivation import Argument, Assumption, Definition, Story
 from derive.errors import NotYet
-from derive.index import Expr, Iverson, Poly, substitute, walk
+from derive.index import At, Expr, Iverson, Poly, substitute, walk
 from derive.normal import P0, Algebra
 from derive.normal.algebra import written_out
 
-__all__ = ["Formulas", "equal", "formulas_of", "on_indices", "without_ties"]
+__all__ = ["Formulas", "equal", "formulas_of", "on_indices", "story_equal", "without_ties"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ def formulas_of(subject: Subject, arguments: Sequence[Argument]) -> Formulas:
     found = {name: g for name, g in gradients.items() if isinstance(g, LiftedArray)}
     if len(found) < len(gradients):
         raise CannotLift(f"What is returned as the gradient with respect to {next(n for n in gradients if n not in found)} is no array.")
+    for one in (value, *found.values()):
+        if isinstance(one, LiftedArray) and not one.body.free <= frozenset(one.indices):
+            raise CannotLift("The formula of what is returned is not closed.")
     return Formulas(value if isinstance(value, LiftedArray) else None, found, lifted.mutated, tuple(lifted.assumptions),
                     tuple(getattr(lifted, "notes", ())), tuple(getattr(lifted, "uncovered", ())))
 
@@ -63,10 +67,13 @@ def on_indices(own: LiftedArray, indices: Sequence[Any]) -> Expr | None:
     return substitute(own.body, dict(zip(own.indices, indices)))
 
 
-def equal(left: Expr, right: Expr, definitions: Sequence[Definition], extra: Sequence[Assumption], arguments: Sequence[Argument]) -> tuple[bool, bool]:
-    """Whether two expressions have the same normal form, everywhere and ties aside."""
+def equal(left: Expr, right: Expr, definitions: Sequence[Definition], truth: Truth) -> tuple[bool, bool]:
+    """Whether two expressions have the same normal form, everywhere and ties aside; as the truth's assumptions allow."""
+    if truth.binary:
+        left, right = _binary(left, truth.binary), _binary(right, truth.binary)
+        definitions = [replace(d, body=_binary(d.body, truth.binary)) for d in definitions]
     algebra = Algebra(hard=True, lookup=written_out(definitions))
-    use(extra, algebra, arguments)
+    use(truth.extra, algebra, truth.arguments)
     try:
         gap = algebra.sub(algebra.canonical(left), algebra.canonical(right))
         if algebra.is_zero(gap):
@@ -76,12 +83,18 @@ def equal(left: Expr, right: Expr, definitions: Sequence[Definition], extra: Seq
         return False, False
 
 
+def _binary(node: Expr, names: frozenset[str]) -> Expr:
+    """The expression with entries that are 0 or 1 as indicators, so that they are told apart by cases."""
+    entries: dict[Expr, Expr] = {part: Iverson(">", part) for part in walk(node) if isinstance(part, At) and part.name in names}
+    return substitute(node, entries) if entries else node
+
+
 def without_ties(algebra: Algebra, p: Poly) -> Poly:
     """The polynomial away from all ties: what stands only where two numbers are equal is dropped."""
     ties: dict[Expr, Expr] = {part: P0 for part in walk(p) if isinstance(part, Iverson) and part.args[0] == "="}
     return algebra.canonical(substitute(p, ties)) if ties else p
 
 
-def story_equal(claimed: Expr, story: Story, extra: Sequence[Assumption], arguments: Sequence[Argument]) -> tuple[bool, bool]:
+def story_equal(claimed: Expr, story: Story, truth: Truth) -> tuple[bool, bool]:
     """Whether a claimed gradient, at the indices of the story's result, is that result; everywhere and ties aside."""
-    return equal(claimed, story.result.body, reasoning(story), extra, arguments)
+    return equal(claimed, story.result.body, reasoning(story), truth)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from derive.checking.own import OwnLoss, own_program
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Report, exact_at, level_of
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
-from derive.derivation import Story
+from derive.derivation import Argument, Assumption, Story
 from derive.errors import DeriveError, NotYet
 from derive.face import assumption_texts
 from derive.index import Expr
@@ -83,7 +81,7 @@ class Judge:
             return self._wrong(self._claimed())
         claimed = self._claimed()
         if claimed is not None and self.story is not None:
-            same, ties = story_equal(claimed, self.story, self.truth.extra, self.truth.arguments)
+            same, ties = story_equal(claimed, self.story, self.truth)
             if same or ties:
                 return self._proved(same and self.compared.example is None)
             found = self._apart(claimed)
@@ -166,7 +164,10 @@ class Judge:
         if self.story is None:
             return base
         if claimed is not None:
-            difference, words = Differences(self.story).explain(claimed)
+            try:
+                difference, words = Differences(self.story).explain(claimed)
+            except NotYet as error:
+                difference, words = "", (f"the difference is not told as a formula: {error.met}",)
             return replace(base, difference=difference, diagnosis=words, assumptions=self._assumptions())
         seen = [(t.point, t.gradients[self.wrt]) for t in self.case.numbers.trials()
                 if t.error is None and np.shape(t.gradients.get(self.wrt)) == np.shape(t.point.arrays[self.wrt])]
@@ -188,7 +189,7 @@ class Judge:
                 story = None
             claimed = None if story is None else on_indices(self.case.formulas.gradients[self.wrt], story.result.indices)
             if story is not None and claimed is not None:
-                same, ties = story_equal(claimed, story, self.truth.extra, self.truth.arguments)
+                same, ties = story_equal(claimed, story, self.truth)
                 if same or ties:
                     return PROVED if same else OFF_KINK
         if not self.case.numbers.own_agrees(own, self.wrt):
@@ -210,8 +211,7 @@ def value_verdict(subject: Subject, truth: Truth, numbers: Numbers, formulas: Fo
     if isinstance(formulas, Formulas) and formulas.value is not None and story is not None:
         last = story.definitions[-1]
         known = on_indices(formulas.value, last.indices)
-        if known is not None and compared.example is None and equal(
-                known, last.body, reasoning(story), truth.extra, truth.arguments)[0]:
+        if known is not None and compared.example is None and equal(known, last.body, reasoning(story), truth)[0]:
             return PROVED
     if compared.example is not None:
         formula = Differences(story).of_losses(known) if known is not None and story is not None else ""
@@ -222,9 +222,9 @@ def value_verdict(subject: Subject, truth: Truth, numbers: Numbers, formulas: Fo
     return exact_at(found.sizes, found.note) if found.equal else NUMERIC
 
 
-def own_loss(subject: Subject, truth: Truth, formulas: Formulas | DeriveError) -> OwnLoss:
+def own_loss(subject: Subject, arguments: tuple[Argument, ...], extra: tuple[Assumption, ...], formulas: Formulas | DeriveError) -> OwnLoss:
     """The derivative of what the function itself returns, as a truth."""
     program = None
     if isinstance(formulas, Formulas) and formulas.value is not None:
-        program = own_program(subject, formulas.value, truth.arguments, formulas.assumptions)
-    return OwnLoss(subject, truth.arguments, truth.extra, program)
+        program = own_program(subject, formulas.value, arguments, formulas.assumptions)
+    return OwnLoss(subject, arguments, extra, program)

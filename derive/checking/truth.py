@@ -5,9 +5,10 @@ A reference is kept from one check to the next, so that it is derived and compil
 
 from __future__ import annotations
 
+import copy
 import functools
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -16,11 +17,12 @@ import numpy as np
 
 from derive.assume import declared
 from derive.calculus.differentiate import differentiate
+from derive.checking.inputs import points_for
 from derive.checking.valueshape import value_shape
 from derive.derivation import Argument, Assumption, Story
 from derive.errors import DeriveError, NotYet
 from derive.index import Expr, Size, num
-from derive.points import Point, concrete, label_bounds, points, sizes_of
+from derive.points import Point, concrete, label_bounds, sizes_of
 from derive.trace import Program, read
 from derive.trace.shapes import Shapes, argument_shapes, call
 
@@ -39,12 +41,14 @@ class Truth(Protocol):
         extra: assumptions that the user declared.
         own: whether it is the loss that the handwritten code returns itself.
         bounds: for each integer argument, the sizes that its entries stay below.
+        binary: the integer arguments that are taken to be 0 or 1.
     """
 
     arguments: tuple[Argument, ...]
     kind: str
     extra: tuple[Assumption, ...]
     own: bool
+    binary: frozenset[str]
 
     @property
     def bounds(self) -> Mapping[str, Sequence[Expr]]:
@@ -78,6 +82,7 @@ class Reference:
     """A JAX function as the truth; see `Truth`."""
 
     own = False
+    binary: frozenset[str] = frozenset()
 
     def __init__(self, function: Callable[..., Any], shapes: Shapes, assume: Sequence[str]) -> None:
         self.function, self.assume = function, tuple(assume)
@@ -86,9 +91,9 @@ class Reference:
         self.failure: DeriveError | None = None
         try:
             self.program: Program | None = read(function, shapes)
-        except NotYet as error:
+        except DeriveError as error:  # what cannot be read for all sizes may be run, and read at concrete ones
             self.program, self.failure = None, error
-        shape = self.program.shape if self.program is not None else _value_shape(function, own)
+        shape = self.program.shape if self.program is not None else _value_shape(function, own, self.failure)
         self.kind = "vjp" if shape else "gradient"
         self.arguments = (*own, Argument("dout", shape)) if shape else own
         self.extra = tuple(declared(assume, own))
@@ -97,13 +102,21 @@ class Reference:
         self._numbers: dict[Any, tuple[Any, dict[str, np.ndarray]]] = {}
         self._points: list[Point] = []
 
+    def with_binary(self, names: Iterable[str]) -> Reference:
+        """The same reference for integer arguments that are 0 or 1."""
+        other = copy.copy(self)
+        other.binary = frozenset(names)
+        other._points = []
+        other.__dict__["bounds"] = {**self.bounds, **{name: [num(2)] for name in names}}
+        return other
+
     # ------------------------------------------------------------------------------------------- stories
 
     def story(self, wrt: str) -> Story:
         """The derivation for all sizes; see `Truth`."""
         if self.program is None:
             assert self.failure is not None
-            raise self.failure
+            raise NotYet(self.failure.met, place=self.failure.place, hint=self.failure.hint)
         return self._kept_story((wrt,), self.program)
 
     def story_at(self, wrt: str, sizes: Mapping[str, int]) -> Story:
@@ -114,9 +127,9 @@ class Reference:
         if key not in self._stories:
             try:
                 program = read(self.function, self._shapes_at(sizes))
-            except NotYet as error:
-                self._stories[key] = error
-                raise
+            except DeriveError as error:
+                self._stories[key] = NotYet(error.met, place=error.place, hint=error.hint)
+                raise self._stories[key] from error
             return self._kept_story(key, program)
         return self._kept_story(key, None)
 
@@ -153,13 +166,13 @@ class Reference:
 
     def _value_and_gradients(self, moving: dict[str, Any], rest: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         rest = dict(rest)
-        seed = moving.pop("dout", None)
+        seed = rest.pop("dout", None)
 
         def value(moved: dict[str, Any]) -> tuple[Any, Any]:
             out = call(self.function, {**rest, **moved})
             return (out if seed is None else jnp.sum(out * seed)), out
 
-        (_, out), gradients = jax.value_and_grad(value, has_aux=True)({**moving})
+        (_, out), gradients = jax.value_and_grad(value, has_aux=True)(moving)
         return out, gradients
 
     def gradient(self, arrays: Mapping[str, Any], wrt: str) -> np.ndarray:
@@ -173,7 +186,7 @@ class Reference:
     def points(self, count: int) -> Iterator[Point]:
         """See `Truth`."""
         if not self._points:
-            self._points = list(points(self.arguments, self.bounds))
+            self._points = points_for(self.arguments, self.bounds, self.program, self.extra)
         yield from self._points[:count]
 
     @functools.cached_property
@@ -192,8 +205,12 @@ class Reference:
         return label_bounds([a.condition for a in program.assumptions])
 
 
-def _value_shape(function: Callable[..., Any], arguments: Sequence[Argument]) -> tuple[Expr, ...]:
-    """The shape of the value, by abstract evaluation at several sizes; used where the function cannot be read for all sizes."""
+def _value_shape(function: Callable[..., Any], arguments: Sequence[Argument], failure: DeriveError | None) -> tuple[Expr, ...]:
+    """The shape of the value, by abstract evaluation at several sizes.
+
+    Raises:
+        DeriveError: it does not run at unequal sizes either: the first failure, which names the line.
+    """
     dtypes = {"float": jnp.float64, "int": jnp.int64, "bool": jnp.bool_}
 
     def at(sizes: Mapping[str, int]) -> tuple[int, ...]:
@@ -201,7 +218,10 @@ def _value_shape(function: Callable[..., Any], arguments: Sequence[Argument]) ->
         with jax.enable_x64(True):
             return tuple(jax.eval_shape(lambda values: call(function, values), given).shape)
 
-    return value_shape(arguments, at)
+    try:
+        return value_shape(arguments, at)
+    except Exception as error:  # whatever the reference raises, the first failure tells more
+        raise (failure or error) from error
 
 
 def reference_of(function: Callable[..., Any], shapes: Shapes, assume: Sequence[str]) -> Reference:

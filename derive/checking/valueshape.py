@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from derive.derivation import Argument
 from derive.errors import NotYet
-from derive.index import Expr, Size, mul, num
+from derive.index import Expr, Size, add, mul, num
 from derive.points import concrete, sizes_of
 
 __all__ = ["value_shape"]
 
-_PRIMES = ((3, 5, 7, 11, 13, 17, 19, 23), (5, 3, 11, 7, 17, 13, 23, 19), (4, 6, 5, 9, 8, 10, 7, 12))
+_PRIMES = ((7, 11, 13, 17, 19, 23, 29, 31), (11, 7, 17, 13, 23, 19, 31, 29), (9, 10, 8, 12, 14, 15, 16, 18))
 
 
 def value_shape(arguments: Sequence[Argument], shape_at: Callable[[Mapping[str, int]], tuple[int, ...]]) -> tuple[Expr, ...]:
@@ -29,7 +29,9 @@ def value_shape(arguments: Sequence[Argument], shape_at: Callable[[Mapping[str, 
     seen = [shape_at(sizes) for sizes in settings]
     if len({len(shape) for shape in seen}) != 1:
         raise NotYet("The number of axes of what is returned depends on the sizes.")
-    choices: list[Expr] = [*map(Size, names), *(mul(Size(a), Size(b)) for k, a in enumerate(names) for b in names[k:])]
+    alone = [Size(name) for name in names]
+    choices: list[Expr] = [*alone, *(mul(Size(a), Size(b)) for k, a in enumerate(names) for b in names[k:])]
+    choices += [add(mul(num(times), size), num(shift)) for size in alone for times in (1, 2, 3, 4) for shift in (0, -1, 1, -2, 2, -3, 3, -4, 4)]
     return tuple(_told([shape[axis] for shape in seen], settings, choices) for axis in range(len(seen[0])))
 
 

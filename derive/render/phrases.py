@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from derive.index import (
     ONE,
@@ -10,6 +11,7 @@ from derive.index import (
     At,
     Const,
     Delta,
+    Digit,
     Expr,
     Extremum,
     Fn,
@@ -23,6 +25,8 @@ from derive.index import (
     Sum,
     Where,
     add,
+    div,
+    mul,
     neg,
     num,
     power,
@@ -82,6 +86,17 @@ def _listed(indices: Iterable[Expr], context: Context, commas: bool) -> Node:
             parts.append(Operator(",", "tight"))
         parts.append(compose(index, Context(context.notation, True, context.scope)).node)
     return row(*parts)
+
+
+@handles(Digit)
+def _digit(expr: Expr, context: Context) -> Piece:
+    """One index of several that were merged: ⌊i/(n m)⌋ mod k, where n and m are the sizes after it and k is its own."""
+    index, sizes, place = expr.args
+    after, whole = sizes[place + 1:], compose(index, context)
+    node = fenced(whole, Level.PRODUCT) if not after else Fence("⌊", compose(div(index, mul(*after)), replace(context, linear=True)).node, "⌋")
+    if place == 0:
+        return Piece(node, Level.ATOM if after else whole.level)
+    return Piece(row(node, Word(" mod "), fenced(compose(sizes[place], context), Level.POWER)), Level.SUM)
 
 
 # ------------------------------------------------------------------------------------------- functions

@@ -16,7 +16,7 @@ _MARKS = {
     "√": r"\surd",
 }
 _SIDE_BY_SIDE = Operator("", "thin")
-_FENCES = {"{": r"\lbrace", "}": r"\rbrace"}
+_FENCES = {"{": r"\lbrace", "}": r"\rbrace", "⌊": r"\lfloor", "⌋": r"\rfloor"}
 _OWN = frozenset(("log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "arctan", "arcsin", "arccos", "max", "min"))
 LATEX_MARKS = {
     **_COMMANDS, **_MARKS,
