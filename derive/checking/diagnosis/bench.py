@@ -118,16 +118,16 @@ def matching(found: Sequence[Seen], guesses: Sequence[np.ndarray | None]) -> boo
 
 
 class Clock:
-    """A limit of time.
+    """A limit of computing time, so that what is found does not depend on what else the machine does.
 
     Args:
         seconds: from now on.
     """
 
     def __init__(self, seconds: float) -> None:
-        self.until = time.perf_counter() + seconds
+        self.until = time.thread_time() + seconds
 
     @property
     def over(self) -> bool:
         """Whether the time has passed."""
-        return time.perf_counter() > self.until
+        return time.thread_time() > self.until

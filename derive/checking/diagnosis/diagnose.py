@@ -23,6 +23,7 @@ __all__ = ["diagnose"]
 
 _KEPT = 5
 _LONGEST = 160
+_LONG = ("your gradient and the true one have no part in common that can be told",)
 
 
 def diagnose(subject: Subject, truth: Truth, wrt: str, claimed: Expr | None, seen: Sequence[tuple[Point, np.ndarray]], *,
@@ -45,14 +46,14 @@ def diagnose(subject: Subject, truth: Truth, wrt: str, claimed: Expr | None, see
     kept = _kept(bench, seen)
     if story is None:
         return "", tuple(line for row in PATTERNS for line in row(bench, kept))
-    return _Told(bench, story, kept, claimed, Clock(seconds)).told()
+    return _Told(bench, story, kept, claimed, seconds).told()
 
 
 class _Told:
     """The sentences for one gradient that has a derivation."""
 
-    def __init__(self, bench: Bench, story: Story, kept: Sequence[Seen], claimed: Expr | None, clock: Clock) -> None:
-        self.bench, self.story, self.kept, self.claimed, self.clock = bench, story, kept, claimed, clock
+    def __init__(self, bench: Bench, story: Story, kept: Sequence[Seen], claimed: Expr | None, seconds: float) -> None:
+        self.bench, self.story, self.kept, self.claimed, self.seconds = bench, story, kept, claimed, seconds
         self.differences = Differences(story)
 
     def told(self) -> tuple[str, tuple[str, ...]]:
@@ -60,28 +61,33 @@ class _Told:
         formula, words = self._by_parts()
         patterns = [line for row in PATTERNS for line in row(self.bench, self.kept)]
         if words and not _vague(words):
-            return formula, tuple(dict.fromkeys((*words, *(line for line in patterns if line not in words and "gradient" in line and not
-                                                           any("the whole gradient" in one for one in (*words, line))))))
+            more = [line for line in patterns if _explains(line) and "the whole gradient" not in line]
+            return _readable(formula), tuple(dict.fromkeys((*words, *more, *(self._cases() if _lacking(words) else ()))))
         if found := [line for line in patterns if _explains(line)]:
             return _readable(formula), tuple(found)
         found, named = self._as_variant()
         formula = self._named(named) or _readable(formula)
         where = [*patterns, *self._cases()]
-        return formula, tuple(dict.fromkeys((*found, *where) if found else (*where, *words)))
+        if sum("lacks" in line for line in words) >= len(self.differences.parts):
+            words = ()
+        short = [line for line in words if len(line) <= _LONGEST] or list(_LONG) * (not where)
+        return formula, tuple(dict.fromkeys((*found, *where) if found else (*where, *short)))
 
     def _by_parts(self) -> tuple[str, tuple[str, ...]]:
         """The formula and its sentences; where they leave something over, what the numbers say of each part."""
         formula, words = self.differences.explain(self.claimed) if self.claimed is not None else ("", ())
         if not words or _vague(words):
             fitting = [(s.point, s.claimed) for s in self.kept if s.claimed.shape == s.true.shape]
-            words = self.differences.by_numbers(fitting, sizes_of(self.bench.truth.arguments)) or words
+            fitted = self.differences.fitted(fitting, sizes_of(self.bench.truth.arguments))
+            formula, words = fitted if fitted[1] else (formula, words)
         return formula, words
 
     def _as_variant(self) -> tuple[list[str], Variant | None]:
         """What the derivation says if one of its steps is done wrongly, where that is what was claimed; the most plausible alone."""
         found: list[Variant] = []
+        clock = Clock(self.seconds)
         for variant in variants(self.story):
-            if self.clock.over or (found and variant.rank > found[0].rank):
+            if clock.over or (found and variant.rank > found[0].rank):
                 break
             if self.kept and all(matching([s], [_value(variant, s)]) for s in self.kept):
                 found.append(variant)
@@ -101,10 +107,10 @@ class _Told:
             return ""
 
     def _cases(self) -> list[str]:
-        if self.claimed is None or self.clock.over:
+        if self.claimed is None:
             return []
         try:
-            return list(cases(self.differences, self.claimed, self.story.result.body))
+            return list(cases(self.differences, self.claimed))
         except DeriveError:
             return []
 
@@ -116,6 +122,10 @@ def _vague(words: Sequence[str]) -> bool:
 def _explains(line: str) -> bool:
     """Whether a pattern says what is wrong, and not only where."""
     return not line.startswith("it is ")
+
+
+def _lacking(words: Sequence[str]) -> bool:
+    return any("lacks" in line and "regulariser" not in line and "factor" not in line for line in words)
 
 
 def _readable(formula: str) -> str:

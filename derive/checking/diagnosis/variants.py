@@ -202,7 +202,7 @@ def _names(node: At, definition: Definition, story: Story, show: _Shower) -> Ite
 
 def _powers(node: Pow, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
     if not isinstance(node.args[0], (Size, Num)):
-        yield _Change(node.args[0] if node.args[1] != -1 else num(1), f"the power of {show(node.args[0])} is missing", 2)
+        yield _Change(node.args[0] if node.args[1] != -1 else num(1), f"the power of {show(node.args[0])} is missing: it stands in place of {show(node)}", 2)
 
 
 def _indicators(node: Delta | Iverson, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:

@@ -77,7 +77,7 @@ class _Search:
         first = self.judge.kept[0]
         before = self.judge.errors(self.judge.subject.parts, first)
         for edit in edits:
-            if (right and edit.rank > right[0].rank + _EQUAL) or time.perf_counter() > self.singles_until:
+            if (right and edit.rank > right[0].rank + _EQUAL) or time.thread_time() > self.singles_until:
                 break
             functions = self.functions([edit])
             errors = self.judge.errors(functions, first) if functions is not None else [float("inf")]
@@ -91,7 +91,7 @@ class _Search:
         """The first pair that is right, the most promising first."""
         chosen = [edit for _, edit in sorted(alive, key=lambda pair: (round(pair[0], 3), pair[1].rank))][:_MOST_PARTNERS]
         for pair in _by_sum(chosen):
-            if time.perf_counter() > self.until:
+            if time.thread_time() > self.until:
                 return None
             functions = self.functions(pair) if _apart(*pair) else None
             if functions is not None and not any(self.judge.errors(functions, self.judge.kept[0])) and self.judge.right(functions):
@@ -140,7 +140,7 @@ def repair(subject: Subject, truth: Truth, wrt: Sequence[str], *, seconds: float
         subject: the user's code.
         truth: what it is compared with.
         wrt: the arguments whose gradients must be right afterwards.
-        seconds: how long to search.
+        seconds: how long to search, in computing time.
         hints: sentences of the diagnosis; they say which changes are tried first.
 
     Returns:
@@ -154,7 +154,7 @@ def repair(subject: Subject, truth: Truth, wrt: Sequence[str], *, seconds: float
         judge = Judge(subject, truth, wrt)
         if not judge.kept or judge.right(subject.parts):
             return None
-        start = time.perf_counter()
+        start = time.thread_time()
         search = _Search(units, judge, start + seconds, start + _SINGLES * seconds)
         return _searched(search, units, judge, hints)
 
