@@ -102,8 +102,14 @@ GUESSES: tuple[Row, ...] = (
     _row("predictions targets", _SAME),
     _row("x", "x=n d", _POINTWISE),
     _row("z", "z=m k"),
+    _row("u v", "u=n; v=n"),
+    _row("a b", "a=n; b=n"),
+    _row("p q", "p=n; q=n"),
+    _row("W", "W=d k"),
+    _row("w", "w=d"),
+    _row("theta", "theta=d"),
     _row("X", "X=m d"),
-    _row("x", "x=n"),
+    _row("x", "x=n; y=n"),
 )
 
 # Names that are taken for one number wherever they appear and no row says otherwise.

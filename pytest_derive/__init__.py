@@ -16,6 +16,7 @@ import pytest
 __all__ = ["Gradient", "GradientFile"]
 
 _KEY: pytest.StashKey[Any] = pytest.StashKey()
+_ALONE: pytest.StashKey[bool] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if not Path(path).exists():
             raise pytest.UsageError(f"--derive {path}: there is no such file or folder")
     asked = any(str(word).startswith("--derive") for word in config.invocation_params.args)
-    alone = asked and config.args_source is not pytest.Config.ArgsSource.ARGS
+    config.stash[_ALONE] = alone = asked and config.args_source is not pytest.Config.ArgsSource.ARGS
     config.args[:] = named if alone else [*config.args, *named]
 
 
@@ -48,12 +49,12 @@ def _paths(config: pytest.Config) -> list[Path]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Generator[None, list[Any], list[Any]]:
-    """Gradients beside the tests of a file; a file named by --derive alone is no file of tests."""
+    """Gradients beside the tests of a file; where --derive is alone, and in a file that it names, there are no tests."""
     collectors = yield
     paths = _paths(parent.config)
     if file_path.suffix != ".py" or not any(path == file_path or path in file_path.parents for path in paths):
         return collectors
-    if file_path in paths and not any(file_path.match(pattern) for pattern in parent.config.getini("python_files")):
+    if parent.config.stash[_ALONE] or (file_path in paths and not any(file_path.match(pattern) for pattern in parent.config.getini("python_files"))):
         collectors = [one for one in collectors if not isinstance(one, pytest.Module)]
     return [*collectors, GradientFile.from_parent(parent, path=file_path)]
 

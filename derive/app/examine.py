@@ -19,6 +19,7 @@ from derive.app.files import Loader
 from derive.app.pairing import Target
 from derive.checking import Report, check
 from derive.checking.foreign import recognised
+from derive.checking.lift.session import CannotLift, current
 from derive.checking.report import CANNOT_RUN
 from derive.errors import BadInput, DeriveError
 from derive.signatures import guessed_shapes
@@ -100,7 +101,7 @@ def _report(target: Target, settings: Settings, loader: Loader, notes: list[str]
     if any(not callable(part) or (inspect.isclass(part) and not recognised(part)) for part in parts):
         raise BadInput(f"{target.names[-1]!r} in {file} is no function.")
     for name in {str(file), target.reference.rpartition("::")[0] or str(file)}:
-        vars(loader.module(Path(name))).setdefault("print", functools.partial(print, file=_Once(printed)))
+        _keep_prints(vars(loader.module(Path(name))), printed)
     code: Any = tuple(parts) if len(parts) == 2 else parts[0]
     if target.loss:
         code = _both(loader.function(f"{file}::{target.loss}"), code)
@@ -127,7 +128,7 @@ def _shapes(code: Any, reference: Callable[..., Any] | None, settings: Settings,
 
 
 class _Once(io.TextIOBase):
-    """Takes what the user's code prints, each line once: the code is run many times, and under another standard output."""
+    """Takes what the user's code prints, each line once, as the code is run many times; what it prints of formulas is left out."""
 
     def __init__(self, out: TextIO) -> None:
         self._out, self._seen, self._begun = out, set[str](), ""
@@ -136,10 +137,24 @@ class _Once(io.TextIOBase):
         """Keep the text up to the last end of a line."""
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
-            if line not in self._seen and len(self._seen) < _MOST:
+            if line not in self._seen and len(self._seen) < _MOST and not _lifting():
                 self._seen.add(line)
                 self._out.write(line + "\n")
         return len(text)
+
+
+def _keep_prints(names: dict[str, Any], printed: TextIO) -> None:
+    """Give a module a `print` that is kept, unless it has one of its own."""
+    if "print" not in names or isinstance(getattr(names["print"], "keywords", {}).get("file"), _Once):
+        names["print"] = functools.partial(print, file=_Once(printed))
+
+
+def _lifting() -> bool:
+    try:
+        current()
+    except CannotLift:
+        return False
+    return True
 
 
 def _both(loss: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:

@@ -126,7 +126,9 @@ def _is_constant(node: ast.stmt) -> bool:
 def _free_names(node: ast.AST) -> set[str]:
     """The names that a definition reads and does not bind itself; annotations do not count."""
     skipped = {id(part) for one in ast.walk(node) for part in _annotations(one)}
-    read, bound, todo = set(), set(), [node]
+    read: set[str] = set()
+    bound: set[str] = set()
+    todo: list[ast.AST] = [node]
     while todo:
         part = todo.pop()
         if isinstance(part, ast.Name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ from typing import Any
 from derive.app.examine import Outcome, Settings, cannot, examine
 from derive.app.files import Loader
 from derive.app.pairing import Target
+from derive.errors import DeriveError
 
 __all__ = ["Worker"]
 
@@ -92,8 +94,11 @@ class Worker:
             self._process = context.Process(target=_serve, args=(other,), daemon=True)
             self._process.start()
             other.close()
-            if not self._connection.poll(_START) or self._connection.recv() != "ready":
-                raise RuntimeError("The process that checks did not start.")
+            with contextlib.suppress(EOFError):
+                if self._connection.poll(_START) and self._connection.recv() == "ready":
+                    return self._connection
+            self._kill()
+            raise DeriveError("The process that checks did not start.", hint="With --timeout 0 it is not needed.")
         return self._connection
 
     def _kill(self) -> None:
