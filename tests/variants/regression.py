@@ -54,7 +54,7 @@ RIDGE = Family(ridge, ("w",), XY | {"lam": ""}, {"lam": "positive"})
 LASSO = Family(lasso, ("w",), XY | {"alpha": ""}, {"alpha": "positive"})
 HUBER = Family(huber, ("w",), XY)
 POISSON = Family(poisson, ("w",), XY, {"y": "positive"})
-MATRICES = Family(factorisation, ("U", "V"), {"U": "a r", "V": "b r", "R": "a b", "M": "a b", "lam": ""}, {"M": "mask", "lam": "positive"})
+MATRICES = Family(factorisation, ("U", "V"), {"U": "a r", "V": "b r", "R": "a b", "M": "bool a b", "lam": ""}, {"M": "mask", "lam": "positive"})
 GAUSSIAN = Family(gaussian, ("mu", "s"), {"mu": "n", "s": "n", "x": "n"})
 MACHINE = Family(machine, ("w0", "w", "V"), {"w0": "", "w": "d", "V": "d f", "X": "m d", "y": "m"})
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Family:
     """What several people wrote the gradient of.
 
@@ -30,7 +30,7 @@ class Family:
     sizes: tuple[Mapping[str, int], ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Variant:
     """A handwritten gradient: one function, or a forward and a backward pass with a cache.
 
@@ -89,7 +89,8 @@ def drawn(family: Family, sizes: Mapping[str, int], rng: np.random.Generator) ->
         words = text.split()
         whole = bool(words) and words[0] in ("int", "bool")
         shape = tuple(eval(part, {}, dict(sizes)) for part in words[whole:])
-        out[name] = draw(family.draws.get(name, "int" if whole else "real"), shape, sizes, rng)
+        value = draw(family.draws.get(name, "int" if whole else "real"), shape, sizes, rng)
+        out[name] = value.astype(bool) if words[:1] == ["bool"] else value
     return out
 
 

@@ -1,0 +1,1 @@
+"""Mutants and rewrites of handwritten gradients, their truth, and what checkers say about them."""

@@ -1,0 +1,54 @@
+"""The tables that a run prints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from mutants.outcome import Outcome
+
+WRONG = ("different", "crashes", "crashes somewhere")
+
+
+def told(o: Outcome) -> str:
+    """One outcome that should not be."""
+    return f"{o.alarm.upper()}: {o.label}\n    truth: {o.truth} {o.where}\n    derive: {o.verdict}; loss: {o.loss}; {o.words}"
+
+
+def share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({100 * part / max(whole, 1):.1f} %)"
+
+
+def summary(found: Sequence[Outcome], seconds: float) -> str:
+    """Counts, shares, and what is not decided, by base and by reason."""
+    truths = Counter(o.truth for o in found)
+    lines = [f"{len(found)} mutants and rewrites of {len({o.base for o in found})} gradients in {seconds:.0f} s",
+             "  truth: " + ", ".join(f"{n} {kind}" for kind, n in truths.most_common()),
+             f"  false accepts: {sum(o.alarm == 'false accept' for o in found)} of {sum(o.truth in WRONG for o in found)}",
+             f"  false alarms: {sum(o.alarm == 'false alarm' for o in found)} of {truths['same']}",
+             f"  decided: {share(sum(o.decided for o in found), len(found))}",
+             f"  for all sizes: {share(sum(o.for_all_sizes for o in found), len(found))}",
+             f"  seconds for a check: median {sorted(o.seconds for o in found)[len(found) // 2]:.2f}, mean {sum(o.seconds for o in found) / len(found):.2f}"]
+    return "\n".join([*lines, *undecided(found), *slow(found)])
+
+
+def undecided(found: Sequence[Outcome]) -> list[str]:
+    open_ones = [o for o in found if not o.decided]
+    groups = Counter((o.base, o.verdict, reason(o)) for o in open_ones)
+    lines = ["", "not decided, by base and reason:"]
+    return [*lines, *(f"  {n:4d}  {base}: {verdict}: {why}" for (base, verdict, why), n in groups.most_common(60))]
+
+
+def reason(o: Outcome) -> str:
+    return o.words.split("|")[0].strip()[:130]
+
+
+def slow(found: Sequence[Outcome]) -> list[str]:
+    spent: Counter[str] = Counter()
+    for o in found:
+        spent[o.base] += round(o.seconds * 1000)
+    counts = Counter(o.base for o in found)
+    lines = ["", "where the time goes (seconds in all, each):"]
+    return [*lines, *(f"  {ms / 1000:7.1f} {ms / 1000 / counts[base]:6.2f}  {base}" for base, ms in spent.most_common(15))]
+
+
