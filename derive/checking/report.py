@@ -170,8 +170,17 @@ class Report:
 
     def __str__(self) -> str:
         if self.parts:
-            return "\n\n".join(str(part) for part in self.parts.values())
-        return "\n".join([f"{self.function}, gradient with respect to {self.wrt}: {self.verdict}", *self._details()])
+            shared = [line for line in self._shared_lines() if all(line in part._rest() for part in self.parts.values())]
+            return "\n".join([*(part._told(shared) for part in self.parts.values()), *shared])
+        return self._told([])
+
+    def _shared_lines(self) -> list[str]:
+        return next(iter(self.parts.values()))._rest()
+
+    def _told(self, elsewhere: list[str]) -> str:
+        """The report without the lines that are told elsewhere."""
+        rest = [line for line in self._rest() if line not in elsewhere]
+        return "\n".join([f"{self.function}, gradient with respect to {self.wrt}: {self.verdict}", *self._details(), *rest])
 
     def _details(self) -> Iterator[str]:
         yield from (f"  {line}" for line in self.diagnosis)
@@ -180,17 +189,17 @@ class Report:
         if self.line is not None:
             yield f"  line {self.line.line}: {self.line.text.strip()}"
         if self.own:
-            yield f"  as the derivative of the loss that it returns itself: {self.own}"
+            yield f"  as the derivative of its own value: {self.own}"
         if self.loss:
-            yield f"  its loss against the reference: {self.loss}"
+            yield f"  its value against the reference: {self.loss}"
         if self.counterexample is not None:
             yield "  " + str(self.counterexample).replace("\n", "\n  ")
         if self.fix:
             yield "  a repair that was checked:"
             yield from (f"    {line}" for line in self.fix.splitlines())
-        yield from (f"  fault: {one}" for one in self.faults)
-        yield from (f"  not covered: {one}" for one in self.uncovered)
-        if self.tried:
-            yield f"  compared with autodiff at {self.tried} point{'s' if self.tried != 1 else ''}"
-        yield from (f"  rests on: {a}" for a in self.assumptions)
-        yield from (f"  warning: {w}" for w in self.warnings)
+
+    def _rest(self) -> list[str]:
+        """The lines that several arguments may share."""
+        tried = [f"  compared with autodiff at {self.tried} point{'s' if self.tried != 1 else ''}"] if self.tried else []
+        return [*(f"  fault: {one}" for one in self.faults), *(f"  not covered: {one}" for one in self.uncovered), *tried,
+                *(f"  rests on: {a}" for a in self.assumptions), *(f"  warning: {w}" for w in self.warnings)]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from derive.checking.adapters import Layout, called, joined
+from derive.checking.adapters import Layout, called, encoded, joined
 from derive.checking.arguments import incoming_parameter, matched, name_of, parameters_of
 from derive.derivation import Argument
 from derive.errors import BadInput, Place
@@ -61,7 +61,8 @@ class Subject:
 
     def pasted(self, arrays: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments by the user's own names, as the code takes them."""
-        return {self.names.get(name, name): value for name, value in arrays.items() if name in self.names or name == "dout"}
+        return {self.names.get(name, name): encoded(value, self.layouts.get(name), arrays)
+                for name, value in arrays.items() if name in self.names or name == "dout"}
 
 
 def subject_of(code: Any, arguments: Sequence[Argument], wrt: Sequence[str], *, fixed: Mapping[str, Any] | None = None,
@@ -140,6 +141,7 @@ class _Split:
                  returns: tuple[str, ...], told: tuple[str, ...], pair: bool = False, ordered: tuple[str, ...] = ()) -> None:
         self.name, self.place, self.names, self.wrt, self.pair = name, place, names, tuple(wrt), pair
         self.floats = ordered or tuple(a.name for a in arguments if a.kind == "float" and a.name in names and a.name != "dout")
+        self.ranks = {a.name: len(a.shape) for a in arguments}
         self.keys = {key: a for a in self.floats for key in _keys(a, names[a])}
         roles = tuple(self.keys.get(word, "" if word in _VALUES else "?") for word in told)
         known = "?" not in roles and len(set(roles)) == len(roles) and any(roles)
@@ -167,13 +169,22 @@ class _Split:
         return {self.keys[key]: g for key, g in mapping.items() if key in self.keys}
 
     def _by_order(self, value: Any, flat: list[Any]) -> tuple[Any, dict[str, Any]]:
-        for order in dict.fromkeys((self.returns, self.wrt, self.floats)):
-            if order and len(flat) == len(order):
+        """By count, in the order of `returns`, of what was asked, or of the parameters; a number where no argument is one is the value."""
+        orders = (self.returns, self.wrt, self.floats, self.floats[:1], self.floats[:len(flat) - 1], self.floats[:len(flat)])
+        for order in dict.fromkeys(orders):
+            if order and len(flat) == len(order) and not any(_is_number(g) and self.ranks[name] for g, name in zip(flat[:1], order)):
                 return value, dict(zip(order, flat))
             if order and len(flat) == len(order) + 1 and not self.pair:
-                return flat[0], dict(zip(order, flat[1:]))
+                last = not _is_number(flat[0]) and _is_number(flat[-1])
+                return (flat[-1], dict(zip(order, flat))) if last else (flat[0], dict(zip(order, flat[1:])))
+        if len(flat) == 1:
+            return value, {self.floats[0]: flat[0]}
         raise BadInput(f"{self.name} returns {len(flat)} values, and it cannot be told which gradients they are.", place=self.place,
                        hint="Return the gradient, (loss, gradient) or a dict of gradients by name; or say returns=['W', 'b'], in their order.")
+
+
+def _is_number(value: Any) -> bool:
+    return getattr(value, "ndim", 0) == 0
 
 
 def _keys(argument: str, parameter: str) -> list[str]:
