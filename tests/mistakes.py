@@ -237,7 +237,7 @@ def svm_count_forgotten(W, X, y, reg):
 
 
 def svm_right_class_forgotten(W, X, y, reg):
-    rows, margins = _margins(W, X, y)
+    _, margins = _margins(W, X, y)
     mask = (margins > 0).astype(float)
     return X.T @ mask / len(X) + 2 * reg * W
 
@@ -296,8 +296,9 @@ def squares_no_two(w, X, t):
 
 
 def squares_by_features(w, X, t):
-    m, d = X.shape
-    return 2 * X.T @ (X @ w - t) / d  # here
+    m, d = len(X), len(w)
+    residual = (X @ w - t).reshape(m)
+    return 2 * X.T @ residual / d  # here
 
 
 # ------------------------------------------------------------------------------------------- nets and layers
@@ -321,7 +322,7 @@ def net_mask_of_the_gradient(W1, W2, X, t):
 def sigmoid_forgotten(W1, W2, X, t):
     h = 1 / (1 + np.exp(-(X @ W1)))
     dout = 2 * (h @ W2 - t) / X.shape[0]
-    dz = dout @ W2.T
+    dz = dout @ W2.T  # here
     return X.T @ dz
 
 
@@ -344,12 +345,12 @@ def affine_forward(x, w, b):
 
 
 def affine_bias_over_features(dout, cache):
-    x, w, b = cache
+    x, w, _ = cache
     return dout.dot(w.T), x.T.dot(dout), dout.mean(axis=0)  # here
 
 
 def affine_doubled(dout, cache):
-    x, w, b = cache
+    x, w, _ = cache
     dx = dout.dot(w.T)
     dw = x.T.dot(dout) * 2  # here
     db = dout.sum(axis=0)
@@ -419,7 +420,7 @@ MISTAKES = {row.code[1].__name__ if isinstance(row.code, tuple) else row.code.__
     Mistake(squares_by_features, squares, VECTOR, ("w",), "divided by d where m was meant"),
     Mistake(net_mask_forgotten, net, NET, ("W1",), "mask", line=False),
     Mistake(net_mask_of_the_gradient, net, NET, ("W1",), ""),
-    Mistake(sigmoid_forgotten, sigmoid_net, NET, ("W1",), "derivative of an activation", line=False),
+    Mistake(sigmoid_forgotten, sigmoid_net, NET, ("W1",), "derivative of an activation"),
     Mistake(sigmoid_half, sigmoid_net, NET, ("W1",), "h_ir² v_ic"),
     Mistake(tanh_without_the_square, tanh_net, NET, ("W1",), "power"),
     Mistake((affine_forward, affine_bias_over_features), affine, AFFINE, ("x", "w", "b"), "has the factor 1/m, which does not belong there"),

@@ -57,8 +57,10 @@ def test_a_mistake_is_told_in_words(name):
     assert sentences and any(row.words in line for line in sentences), sentences
 
 
-@pytest.mark.parametrize("name", ["no_mean", "no_regulariser", "divided_by_classes", "logistic_label_first", "squares_by_features", "axis_of_examples",
-                                  "net_mask_forgotten"])
+ALONE = ("no_mean", "no_regulariser", "divided_by_classes", "logistic_label_first", "squares_by_features", "axis_of_examples", "net_mask_forgotten")
+
+
+@pytest.mark.parametrize("name", ALONE)
 def test_numbers_alone_say_the_same(name):
     row = MISTAKES[name]
     _, sentences = told(wrong_bench(row), formulas=False)

@@ -76,12 +76,12 @@ def test_a_right_gradient_is_left_alone():
 
 def test_a_function_of_the_same_file_that_is_called_is_repaired():
     def errors(w, X, t):
-        return 1 / (1 + np.exp(X @ w)) - t
+        return 1 / (1 + np.exp(-X @ w)) + t
 
     def by_hand(w, X, t):
         return X.T @ errors(w, X, t) / len(X)
     found = repair(*pair_of(Mistake(by_hand, logistic, VECTOR, ("w",), "")), ("w",))
-    assert "np.exp(-(X @ w))" in found.diff or "np.exp(-X @ w)" in found.diff
+    assert found.diff.endswith("+        return 1 / (1 + np.exp(-X @ w)) - t") and found.line.text.endswith("+ t")
 
 
 def test_without_a_source_there_is_no_repair():
@@ -135,11 +135,11 @@ def test_equal_labels_in_a_buffered_update():
 
 def test_caches_in_the_wrong_order():
     def backward(dout, cache):
-        w, x, b = cache
+        w, x, _ = cache
         return dout.dot(w.T), x.T.dot(dout), dout.sum(axis=0)
     row = Mistake((affine_forward, backward), affine, AFFINE, ("x", "w", "b"), "")
     found = repair(*pair_of(row), row.wrt)
-    assert "x, w, b = cache" in found.diff
+    assert "x, w, _ = cache" in found.diff
 
 
 def test_units_are_the_functions_and_their_helpers():
