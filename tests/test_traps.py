@@ -9,7 +9,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -364,7 +363,22 @@ def inverse_of_an_int_mask(x):
 def numbers_of_all_kinds(x, y):
     ones = np.ones(x.shape, bool)
     ones[0] = False
-    return (x > 0) * 1.5, (x > 0) + 0, y / 2, ones, y * y, y * 0.5, ones.sum(), (y == 1) * 2, 1 - (x > 0), (x > 0) | ones, y**2, ~ones, y == 1, 2 * ones
+    return (
+        (x > 0) * 1.5,
+        (x > 0) + 0,
+        y / 2,
+        ones,
+        y * y,
+        y * 0.5,
+        ones.sum(),
+        (y == 1) * 2,
+        1 - (x > 0),
+        (x > 0) | ones,
+        y**2,
+        ~ones,
+        y == 1,
+        2 * ones,
+    )
 
 
 @refuses("y: int m")
@@ -383,7 +397,16 @@ def casts_to_float(x, y):
     a /= 2
     b = np.zeros_like(y, dtype=float)
     b += x
-    return a, b, np.float64(3) * x, np.asarray(y, dtype=np.float64), np.array(y, float), y.astype("float64"), float(3) * x, np.zeros(x.shape, dtype=x.dtype)
+    return (
+        a,
+        b,
+        np.float64(3) * x,
+        np.asarray(y, dtype=np.float64),
+        np.array(y, float),
+        y.astype("float64"),
+        float(3) * x,
+        np.zeros(x.shape, dtype=x.dtype),
+    )
 
 
 @either("x: m; y: int m")
@@ -721,17 +744,39 @@ def sums_so_far(a):
 
 @lifts("a: m k; w: k")
 def weighted(a, w):
-    return np.average(a, axis=1, weights=np.exp(w)), np.ptp(a, axis=1), np.average(a, axis=0), a.mean(keepdims=True), np.sum(a, axis=(0, 1), keepdims=True)
+    return (
+        np.average(a, axis=1, weights=np.exp(w)),
+        np.ptp(a, axis=1),
+        np.average(a, axis=0),
+        a.mean(keepdims=True),
+        np.sum(a, axis=(0, 1), keepdims=True),
+    )
 
 
 @lifts("a: m 3")
 def concrete_axis(a):
-    return np.prod(a, axis=1), a[:, 0] * a[:, 2], np.array([a[:, j].sum() for j in range(3)]), [a[:, j] for j in range(a.shape[1])], a[:, ::2], np.diff(a, axis=1)
+    return (
+        np.prod(a, axis=1),
+        a[:, 0] * a[:, 2],
+        np.array([a[:, j].sum() for j in range(3)]),
+        [a[:, j] for j in range(a.shape[1])],
+        a[:, ::2],
+        np.diff(a, axis=1),
+    )
 
 
 @lifts("a: m k; b: m k")
 def stacks(a, b):
-    return np.stack([a, b]), np.stack((a, b), axis=1), np.stack([a, b], axis=-1), np.dstack([a, b]), np.hstack((a, b)), np.append(a, b, axis=1), np.r_[a[0], b[0]], np.c_[a, b]
+    return (
+        np.stack([a, b]),
+        np.stack((a, b), axis=1),
+        np.stack([a, b], axis=-1),
+        np.dstack([a, b]),
+        np.hstack((a, b)),
+        np.append(a, b, axis=1),
+        np.r_[a[0], b[0]],
+        np.c_[a, b],
+    )
 
 
 @lifts("a: n 4*h; b: n h")
@@ -744,7 +789,20 @@ def parts(a, b):
     i2, g2 = a[:, :H], a[:, 3 * H :]
     i -= 1
     joined = np.hstack((i * b, f, o, g))
-    return a, i + f * o, w - z, x, y, s[1], t[2], i2 + g2, joined, np.concatenate([i, f, o, g], axis=1), a.reshape(n, 4, H)[:, 1], a.reshape(n, 4, -1).sum(axis=1)
+    return (
+        a,
+        i + f * o,
+        w - z,
+        x,
+        y,
+        s[1],
+        t[2],
+        i2 + g2,
+        joined,
+        np.concatenate([i, f, o, g], axis=1),
+        a.reshape(n, 4, H)[:, 1],
+        a.reshape(n, 4, -1).sum(axis=1),
+    )
 
 
 @lifts("a: m k; b: k m")
@@ -757,12 +815,37 @@ def padded(a, b):
 
 @lifts("a: m k; v: m; y: int m; x: k")
 def products_and_ranges(a, v, y, x):
-    return np.kron(np.eye(2), v)[0, : len(v)] if False else v, np.einsum("...i,...i->...", a, a), np.einsum("ij", a), np.einsum("i...->...", a), np.einsum("ij->ji", a), np.einsum(a, [0, 1], x, [1], [0])
+    return (
+        np.kron(np.eye(2), v)[0, : len(v)] if False else v,
+        np.einsum("...i,...i->...", a, a),
+        np.einsum("ij", a),
+        np.einsum("i...->...", a),
+        np.einsum("ij->ji", a),
+        np.einsum(a, [0, 1], x, [1], [0]),
+    )
 
 
 @lifts("a: m d t; b: m t k; w: t k")
 def higher_ranks(a, b, w):
-    return a @ b, a @ w, np.dot(a, w), np.tensordot(a, w, axes=1), np.tensordot(a, b, axes=([0, 2], [0, 1])), np.einsum("bij,bjk->bik", a, b), a.transpose(0, 2, 1), np.swapaxes(a, -1, -2), a.swapaxes(1, 2), np.moveaxis(a, -1, 0), np.rollaxis(a, 2), np.matmul(a.transpose(0, 2, 1), a), np.einsum("...ij,...jk", a, b), a[..., 0], a[:, None].shape, np.expand_dims(a, (0, 2)), a.mean((1, 2))
+    return (
+        a @ b,
+        a @ w,
+        np.dot(a, w),
+        np.tensordot(a, w, axes=1),
+        np.tensordot(a, b, axes=([0, 2], [0, 1])),
+        np.einsum("bij,bjk->bik", a, b),
+        a.transpose(0, 2, 1),
+        np.swapaxes(a, -1, -2),
+        a.swapaxes(1, 2),
+        np.moveaxis(a, -1, 0),
+        np.rollaxis(a, 2),
+        np.matmul(a.transpose(0, 2, 1), a),
+        np.einsum("...ij,...jk", a, b),
+        a[..., 0],
+        a[:, None].shape,
+        np.expand_dims(a, (0, 2)),
+        a.mean((1, 2)),
+    )
 
 
 @lifts("a: m d t")
@@ -770,7 +853,19 @@ def merged_axes(a):
     m = a.shape[0]
     flat = a.reshape(m, -1)
     rows = a.reshape(-1, a.shape[2])
-    return (flat**2).sum(axis=1), flat.sum(axis=0).reshape(a.shape[1:]), rows.sum(axis=0), (rows * 2).reshape(a.shape), flat.reshape(a.shape), a.ravel().sum(), a.reshape(-1).max(), flat, rows, a.ravel(), a.flatten() * 2
+    return (
+        (flat**2).sum(axis=1),
+        flat.sum(axis=0).reshape(a.shape[1:]),
+        rows.sum(axis=0),
+        (rows * 2).reshape(a.shape),
+        flat.reshape(a.shape),
+        a.ravel().sum(),
+        a.reshape(-1).max(),
+        flat,
+        rows,
+        a.ravel(),
+        a.flatten() * 2,
+    )
 
 
 @lifts("x: m d t; w: d*t k; b: k")
@@ -885,7 +980,13 @@ def appended(a, y):
 def vectorised(a):
     f = np.vectorize(lambda t: t * t + 1)
     g = np.vectorize(lambda t: t if t > 0 else 0.0)
-    return f(a), g(a), np.apply_along_axis(lambda r: r - r.max(), 1, a), np.apply_along_axis(np.sum, 0, a), np.apply_along_axis(lambda r: r / r.sum(), 0, np.exp(a))
+    return (
+        f(a),
+        g(a),
+        np.apply_along_axis(lambda r: r - r.max(), 1, a),
+        np.apply_along_axis(np.sum, 0, a),
+        np.apply_along_axis(lambda r: r / r.sum(), 0, np.exp(a)),
+    )
 
 
 @lifts("x: m d; w: d")
@@ -1043,7 +1144,16 @@ def python_builtins(x, y):
     pairs = list(zip(["u", "v"], [x, x * 2]))
     table = {name: value for name, value in pairs}
     ok = all(name in table for name in ("u", "v")) and any(value is not None for value in table.values())
-    return table["v"] * a * b if ok else x, abs(-x), pow(x, 2), round(2.567, 1) * x, max(x.sum(), 0.0), min(1.0, x.max()), sum(x[0]), type(x)(x.shape).shape[0] * 1.0 if False else 1.0
+    return (
+        table["v"] * a * b if ok else x,
+        abs(-x),
+        pow(x, 2),
+        round(2.567, 1) * x,
+        max(x.sum(), 0.0),
+        min(1.0, x.max()),
+        sum(x[0]),
+        type(x)(x.shape).shape[0] * 1.0 if False else 1.0,
+    )
 
 
 # ------------------------------------------------------------------------ matrices

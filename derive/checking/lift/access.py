@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from derive.checking.lift.arrays import Operand, Scalar, SymbolicArray, make, operand, shape_text
-from derive.checking.lift.elementwise import Masked, broadcast, entries
+from derive.checking.lift.arrays import Operand, Scalar, SymbolicArray, dim, make, operand, shape_text
+from derive.checking.lift.elementwise import broadcast, entries
+from derive.checking.lift.masked import Masked
+from derive.checking.lift.masking import frozen, last, masked_load, masked_store, masked_view
 from derive.checking.lift.registry import call, row
-from derive.checking.lift.selection import MaskIndex, Selection, in_range, mask_of, probe, select
+from derive.checking.lift.selection import Selection, in_range, mask_of, probe, select
 from derive.checking.lift.session import bad, refuse
 from derive.checking.lift.sizes import same
-from derive.checking.lift.storage import Location, Storage, choose
+from derive.checking.lift.storage import Location, Storage
 from derive.index import ONE, ZERO, Expr, Index, Sum, add, delta, mul, substitute
 
 __all__ = ["Element"]
@@ -59,11 +61,6 @@ class Element(Scalar):
         return self._plus(other, -1)
 
 
-def _frozen(value: Operand) -> Operand:
-    """A copy that later writes cannot change."""
-    return value if isinstance(value, (Scalar, Masked)) else make(value.sizes, value.kind, value.entry)
-
-
 def _absolute(a: Operand, selection: Selection) -> Callable[[Location], Location]:
     if isinstance(a, SymbolicArray):
         return lambda at: a.locate(selection.locate(at))
@@ -72,9 +69,9 @@ def _absolute(a: Operand, selection: Selection) -> Callable[[Location], Location
 
 @row("getitem")
 def _getitem(a: Operand, key: Any) -> Any:
-    mask = mask_of(key)
-    if mask is not None:
-        return _masked_load(a, mask)
+    masked = masked_view(a, key, stores=False)
+    if masked is not None:
+        return masked_load(*masked)
     if not a.sizes:
         bad("a number cannot be indexed")
     selection = select(a.sizes, key)
@@ -90,18 +87,6 @@ def _getitem(a: Operand, key: Any) -> Any:
     return copy
 
 
-def _masked_load(a: Operand, mask: Operand) -> Any:
-    _check_mask(a, mask)
-    source, condition = _frozen(a), _frozen(mask)
-    return Masked(source.sizes, source.kind, source.entry, condition)
-
-
-def _check_mask(a: Operand, mask: Operand) -> None:
-    leading = a.sizes[: len(mask.sizes)]
-    if len(mask.sizes) > len(a.sizes) or not all(same(u, v) for u, v in zip(leading, mask.sizes)):
-        bad(f"a mask of shape {shape_text(mask.sizes)} does not fit an array of shape {shape_text(a.sizes)}")
-
-
 def _fits(a: SymbolicArray, sizes: Sequence[Expr], value: Operand) -> None:
     shape = value.sizes
     while len(shape) > len(sizes) and shape[0] is ONE:
@@ -109,11 +94,6 @@ def _fits(a: SymbolicArray, sizes: Sequence[Expr], value: Operand) -> None:
     common = broadcast(sizes, shape)
     if len(common) > len(sizes) or not all(same(u, v) for u, v in zip(common, sizes)):
         bad(f"a value of shape {shape_text(value.sizes)} does not fit into {shape_text(sizes)}")
-
-
-def _last(value: Operand, at: Location) -> Expr:
-    width = len(value.sizes)
-    return value.entry(at[len(at) - width :] if width <= len(at) else (ZERO,) * (width - len(at)) + at)
 
 
 def _cast(storage: Storage, value: Operand) -> None:
@@ -128,9 +108,11 @@ def _cast(storage: Storage, value: Operand) -> None:
 
 @row("setitem")
 def _setitem(a: SymbolicArray, key: Any, value: Any) -> None:
-    mask = mask_of(key)
-    if mask is not None:
-        _masked_store(a, mask, operand(value))
+    masked = masked_view(a, key, stores=True)
+    if masked is not None:
+        given = operand(value)
+        _cast(a.storage, given)
+        masked_store(masked[0], masked[1], given)
         return
     selection = select(a.sizes, key)
     locate = _absolute(a, selection)
@@ -139,8 +121,8 @@ def _setitem(a: SymbolicArray, key: Any, value: Any) -> None:
     given = operand(value)
     _fits(a, selection.sizes, given)
     _cast(a.storage, given)
-    given = _frozen(given)
-    a.storage.write(selection.sizes, locate, lambda at: _last(given, at), adds=False)
+    given = frozen(given)
+    a.storage.write(selection.sizes, locate, lambda at: last(given, at), adds=False)
 
 
 def _updates(a: SymbolicArray, selection: Selection, locate: Callable[[Location], Location], value: Any) -> bool:
@@ -161,28 +143,10 @@ def _updates(a: SymbolicArray, selection: Selection, locate: Callable[[Location]
     if locate(value.storage.targets if isinstance(value, SymbolicArray) else ()) != origin.location:
         return False
     for amount in origin.added:
-        storage.write(selection.sizes, locate, functools.partial(_last, amount), adds=True)
+        storage.write(selection.sizes, locate, functools.partial(last, amount), adds=True)
     if not origin.added:
         storage.touch()
     return True
-
-
-def _masked_store(a: SymbolicArray, mask: Operand, value: Operand) -> None:
-    _check_mask(a, mask)
-    condition = _frozen(mask)
-    if isinstance(value, Masked):
-        if not value.same_mask(condition):
-            refuse("a selection by one mask is stored through another")
-    elif any(size is not ONE for size in value.sizes) and len(value.sizes) > len(a.sizes) - len(mask.sizes):
-        refuse("an array is stored through a mask")
-    _cast(a.storage, value)
-    old, width = _frozen(a), len(mask.sizes)
-
-    def entry(at: Location) -> Expr:
-        new = value.entry(at) if isinstance(value, Masked) else _last(value, at[width:])
-        return choose(condition.entry(at[:width]), new, old.entry(at))
-
-    a.storage.write(a.sizes, a.locate, entry, adds=False)
 
 
 @row("update")
@@ -202,7 +166,7 @@ def _update(name: str, a: Any, other: Any) -> Any:
     sizes = broadcast(a.sizes, given.sizes) if result is None else result.sizes
     if len(sizes) != len(a.sizes) or not all(same(u, v) for u, v in zip(sizes, a.sizes)):
         bad(f"an array of shape {shape_text(a.sizes)} cannot be changed in place by one of shape {shape_text(given.sizes)}")
-    amount = _frozen(given if name == "add" else call("negative", given) if result is None and given.kind != "bool" else given)
+    amount = frozen(given if name == "add" else call("negative", given) if result is None and given.kind != "bool" else given)
     if name == "subtract" and given.kind == "bool":
         amount = call("negative", call("astype", given, int))
     value = amount if result is None else result
@@ -225,17 +189,12 @@ def _fill(a: Any, value: Any) -> None:
     _assign(a, value)
 
 
-@row("nonzero", "flatnonzero", "argwhere")
-def _nonzero(mask: Any) -> MaskIndex:
-    return MaskIndex(call("not_equal", mask, 0) if mask.kind != "bool" else mask)
-
-
 @row("take")
 def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
     source = operand(a)
     if axis is None:
         refuse("take without an axis is not covered")
-    return _getitem(_frozen(source), (*(slice(None),) * (axis % len(source.sizes)), indices))
+    return _getitem(frozen(source), (*(slice(None),) * (axis % len(source.sizes)), indices))
 
 
 @row("take_along_axis")
@@ -250,6 +209,18 @@ def _take_along_axis(a: Any, indices: Any, axis: int) -> Any:
         return found
 
     return make(sizes, source.kind, entry)
+
+
+@row("put_along_axis")
+def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int) -> None:
+    index = operand(indices)
+    axis %= len(arr.sizes)
+    grid = []
+    for n, size in enumerate(index.sizes):
+        order = [1] * len(index.sizes)
+        order[n] = -1
+        grid.append(index if n == axis else call("reshape", call("arange", dim(size)), order))
+    _setitem(arr, tuple(grid), values)
 
 
 @row("choose")
@@ -274,14 +245,14 @@ def _add_at(a: Any, key: Any, value: Any) -> None:
     """np.add.at: every one of repeated places counts."""
     if not isinstance(a, SymbolicArray) or mask_of(key) is not None:
         refuse("np.add.at of this is not covered")
-    given = _frozen(operand(value))
+    given = frozen(operand(value))
     selection = select(a.sizes, key)
     _fits(a, selection.sizes, given)
     at = probe(selection.sizes)
     location = _absolute(a, selection)(at)
     bound = tuple(index for index in at if isinstance(index, Index))
     conditions = [delta(b, e) for b, e, size in zip(a.storage.targets, location, a.storage.sizes) if size is not ONE]
-    body: Expr = mul(*conditions, _last(given, at))
+    body: Expr = mul(*conditions, last(given, at))
     amount: Expr = Sum(bound, body) if bound else body
     targets = a.storage.targets
     a.storage.write(a.storage.sizes, lambda at: at, lambda at: substitute(amount, dict(zip(targets, at))), adds=True)

@@ -157,7 +157,9 @@ class Scalar(Operand):
         return self.body
 
     def __hash__(self) -> int:
-        return hash(self.body)
+        if not isinstance(self.body, Num):
+            refuse("a symbolic number is looked up in a dict or a set")
+        return hash(self.body.value)
 
     @property  # type: ignore[misc]  # a class as a property is legal, and is how proxies answer isinstance
     def __class__(self) -> type:  # what isinstance sees: user code asks for float and int

@@ -18,6 +18,7 @@ __all__ = ["Choices", "Decision", "alike", "follows"]
 
 Decision = tuple[Expr, bool]
 _ALLOWED = {">": frozenset({1}), ">=": frozenset({0, 1}), "=": frozenset({0})}
+_MOST_CHOICES = 24
 _ALL = frozenset({-1, 0, 1})
 
 
@@ -100,6 +101,8 @@ class Choices:
         if known is not None:
             return known
         if self.position == len(self.decisions):
+            if self.position >= _MOST_CHOICES:
+                refuse(f"more than {_MOST_CHOICES} choices that depend on data, one after another")
             self.decisions.append((condition, True))
             self.places.append(current().place())
         asked, chosen = self.decisions[self.position]

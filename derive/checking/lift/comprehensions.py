@@ -1,9 +1,9 @@
 """Rewrites expressions and `while` loops of the user's source into calls that work on symbolic values.
 
-    [E for T in ITER]             becomes  listed(lambda v: [E for T in (v,)][0], ITER)
-    (E for T in ITER)             the same
-    "text %f" % E                 becomes  formatted("text %f", E)
-    while i < N: BODY; i += 1     becomes  for i in span(i, N): BODY    and  i = after(i, N)
+[E for T in ITER]             becomes  listed(lambda v: [E for T in (v,)][0], ITER)
+(E for T in ITER)             the same
+"text %f" % E                 becomes  formatted("text %f", E)
+while i < N: BODY; i += 1     becomes  for i in span(i, N): BODY    and  i = after(i, N)
 """
 
 from __future__ import annotations
@@ -45,9 +45,16 @@ class _Expressions(ast.NodeTransformer):
         call.args.append(ast.Constant(value=isinstance(node, ast.GeneratorExp)))
         return ast.copy_location(call, node)
 
-    visit_ListComp = visit_GeneratorExp = _listed
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        """A list comprehension."""
+        return self._listed(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
+        """A generator expression."""
+        return self._listed(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        """Left alone: names of a class body cannot be seen from inside a function."""
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:

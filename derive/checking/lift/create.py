@@ -9,10 +9,10 @@ import numpy as np
 
 from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, make, operand, size_of, symbolic
 from derive.checking.lift.registry import call, row
-from derive.checking.lift.session import refuse
+from derive.checking.lift.session import current, refuse
 from derive.checking.lift.sizes import integer, nonnegative
-from derive.checking.lift.storage import Location, Storage, choose
-from derive.index import ONE, ZERO, Expr, Iverson, add, delta, neg, num, sub
+from derive.checking.lift.storage import UNWRITTEN, Location, Storage, choose
+from derive.index import ONE, ZERO, At, Expr, Iverson, add, delta, neg, num, sub
 
 __all__ = ["SymbolicRange"]
 
@@ -45,6 +45,8 @@ def _kind(dtype: Any, default: str = "float") -> str:
         refuse("an array was given as a dtype")
     found = np.dtype(getattr(dtype, "real_type", dtype))
     if found.kind == "f":
+        if found.itemsize < 8:
+            current().note(f"precision drops to {found}")
         return "float"
     if found.kind == "b":
         return "bool"
@@ -59,7 +61,9 @@ def _shape(shape: Any) -> list[Expr]:
 
 def _full(sizes: Sequence[Expr], kind: str, value: Expr) -> Any:
     """An array of one value; without axes still an array, as NumPy's is."""
-    return SymbolicArray(Storage(sizes, kind, lambda at: value), sizes, lambda at: at)
+    storage = Storage(sizes, kind, lambda at: value)
+    storage.plain = True
+    return SymbolicArray(storage, sizes, lambda at: at)
 
 
 @row("zeros")
@@ -72,9 +76,17 @@ def _ones(shape: Any, dtype: Any = None, order: Any = "C") -> Any:
     return _full(_shape(shape), _kind(dtype), ONE)
 
 
-@row("empty", "empty_like")
-def _empty(*args: Any, **kwargs: Any) -> Any:
-    refuse("np.empty holds whatever was in memory", "use np.zeros")
+@row("empty")
+def _empty(shape: Any, dtype: Any = None, order: Any = "C") -> Any:
+    """Memory that must be written before it is read; what of it survives into an output is refused there."""
+    current().emptied = True
+    kind = _kind(dtype)
+    return _full(_shape(shape), kind, At(UNWRITTEN, (), kind))
+
+
+@row("empty_like")
+def _empty_like(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    return _empty(operand(a).shape, operand(a).dtype if dtype is None else dtype)
 
 
 @row("zeros_like")

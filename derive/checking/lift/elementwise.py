@@ -6,38 +6,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from derive.checking.lift.arrays import Operand, Scalar, make, operand, shape_text
+from derive.checking.lift.masked import Masked
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import bad, current, refuse
 from derive.checking.lift.sizes import is_size, same, signs
-from derive.checking.lift.storage import Location, choose, negation
+from derive.checking.lift.storage import Location, choose, negation, unwritten
 from derive.index import ONE, ZERO, Const, Expr, Fn, Iverson, Num, add, delta, div, mul, neg, num, power, sub
 
-__all__ = ["Masked", "broadcast", "elementwise", "entries"]
+__all__ = ["broadcast", "elementwise", "entries"]
 
 _RANK = {"bool": 0, "int": 1, "float": 2}
-
-
-class Masked(Operand):
-    """`a[mask]`: as many entries as the mask has ones, so it has no shape; it can be summed, or stored through the same mask."""
-
-    def __init__(self, sizes: Sequence[Expr], kind: str, entry: Callable[[Location], Expr], mask: Operand) -> None:
-        self.full, self.kind, self._entry, self.mask = tuple(sizes), kind, entry, mask
-
-    @property
-    def sizes(self) -> tuple[Expr, ...]:  # type: ignore[override]  # refuses where the base has a plain attribute
-        """None that can be told."""
-        refuse("the shape of a[mask] depends on data")
-
-    def entry(self, at: Location) -> Expr:
-        """The entry at the indices of the array that was masked."""
-        return self._entry(at)
-
-    def same_mask(self, other: Operand) -> bool:
-        """Whether the other mask selects the same places."""
-        if len(self.mask.sizes) != len(other.sizes):
-            return False
-        probe = make(self.mask.sizes, "bool", self.mask.entry)
-        return probe.storage.body is other.entry(probe.storage.targets)
 
 
 def broadcast(*shapes: Sequence[Expr]) -> tuple[Expr, ...]:
@@ -68,25 +46,10 @@ def entries(operands: Sequence[Operand], at: Location) -> list[Expr]:
 
 def elementwise(kind: str, function: Callable[..., Expr], *operands: Operand) -> Any:
     """A new array of that kind: the function of the entries."""
-    masked = [one for one in operands if isinstance(one, Masked)]
-    if masked:
-        return _masked(masked, kind, function, operands)
+    masked = next((one for one in operands if isinstance(one, Masked)), None)
+    if masked is not None:
+        return masked.changed(kind, function, operands)
     return make(broadcast(*(one.sizes for one in operands)), kind, lambda at: function(*entries(operands, at)))
-
-
-def _masked(masked: Sequence[Masked], kind: str, function: Callable[..., Expr], operands: Sequence[Operand]) -> Masked:
-    first = masked[0]
-    for one in operands:
-        if isinstance(one, Masked):
-            if not first.same_mask(one.mask):
-                refuse("arithmetic between selections by two different masks")
-        elif one.sizes:
-            refuse("arithmetic between a[mask] and an array")
-
-    def entry(at: Location) -> Expr:
-        return function(*(one.entry(at if isinstance(one, Masked) else ()) for one in operands))
-
-    return Masked(first.full, kind, entry, first.mask)
 
 
 def _widest(operands: Sequence[Operand]) -> str:
@@ -103,7 +66,7 @@ def _declare(names: str, kind: Callable[[list[Any]], str], function: Callable[..
     """A row for an elementwise function; `kind` gives the kind of the result, or refuses."""
 
     def apply(*values: Any, out: Any = None, **kwargs: Any) -> Any:
-        if any(value is not None for name, value in kwargs.items() if name not in ("dtype", "casting")):
+        if any(value is not None for name, value in kwargs.items() if name != "dtype" or call("kind", value) != "float"):
             refuse(f"{names.split()[0]} with {', '.join(kwargs)} is not covered")
         operands = [operand(value) for value in values]
         return _finish(elementwise(kind(operands), function, *operands), out)
@@ -134,13 +97,20 @@ def _only_bool(operands: list[Operand]) -> str:
     return "bool"
 
 
+def _product(u: Expr, v: Expr) -> Expr:
+    for zero, other in ((u, v), (v, u)):
+        if zero is ZERO and unwritten(other):
+            refuse("memory that was never written is multiplied by 0, which need not give 0")
+    return mul(u, v)
+
+
 def _either(u: Expr, v: Expr) -> Expr:
     return sub(add(u, v), mul(u, v))
 
 
 _declare("subtract", _no_bool, sub)
 _declare("negative", _no_bool, neg)
-_declare("multiply", _widest, mul)
+_declare("multiply", _widest, _product)
 _declare("divide true_divide", _float, div)
 _declare("maximum fmax", _widest, lambda u, v: Fn("max", (u, v)))
 _declare("minimum fmin", _widest, lambda u, v: Fn("min", (u, v)))
@@ -157,10 +127,31 @@ _declare("logical_and bitwise_and", _only_bool, mul)
 _declare("logical_or bitwise_or", _only_bool, _either)
 _declare("logical_xor", _only_bool, lambda u, v: sub(add(u, v), mul(num(2), u, v)))
 _declare("invert bitwise_not logical_not", _only_bool, negation)
-for _name in ("log1p", "expm1", "tanh", "sinh", "cosh", "sin", "cos", "tan", "arctan"):
-    _declare(_name, _float, lambda u, _name=_name: Fn(_name, (u,)))
+_SCALAR = {"tanh": "tanh", "sin": "sin", "cos": "cos", "arctan atan": "atan", "erf": "erf", "expit": "logistic", "gammaln": "lgamma"}
+for _name, _own in _SCALAR.items():
+    _declare(_name, _float, lambda u, _own=_own: Fn(_own, (u,)))
+_declare("digamma psi", _float, lambda u: Fn("digamma", (u,)))
+_declare("log1p", _float, lambda u: Fn("log", (add(ONE, u),)))
+_declare("expm1", _float, lambda u: sub(Fn("exp", (u,)), ONE))
+_declare("sinh", _float, lambda u: div(sub(Fn("exp", (u,)), Fn("exp", (neg(u),))), num(2)))
+_declare("cosh", _float, lambda u: div(add(Fn("exp", (u,)), Fn("exp", (neg(u),))), num(2)))
+_declare("tan", _float, lambda u: div(Fn("sin", (u,)), Fn("cos", (u,))))
+_declare("log_expit", _float, lambda u: Fn("log", (Fn("logistic", (u,)),)))
+_declare("xlogy", _float, lambda u, v: choose(Iverson("=", u), ZERO, mul(u, Fn("log", (v,)))))
 _declare("exp", _float, lambda u: Fn("exp", (u,)) if u is not ZERO else ONE)
 _declare("log", _float, lambda u: Fn("log", (u,)) if u is not ONE else ZERO)
+
+
+_declare("log2", _float, lambda u: div(Fn("log", (u,)), Fn("log", (num(2),))))
+_declare("log10", _float, lambda u: div(Fn("log", (u,)), Fn("log", (num(10),))))
+_declare("hypot", _float, lambda u, v: power(add(power(u, 2), power(v, 2)), "1/2"))
+_declare("isfinite", _bool, lambda u: ONE)
+_declare("isnan isinf isneginf isposinf", _bool, lambda u: ZERO)
+
+
+@row("nan_to_num")
+def _nan_to_num(a: Any, copy: bool = True, **kwargs: Any) -> Any:
+    return call("copy", a) if copy else a
 
 
 @row("add")

@@ -1,22 +1,21 @@
-"""Comprehensions over a symbolic number of elements: a list whose element i is known by a formula."""
+"""Lists of symbolic length, whose element i is known by a formula: comprehensions, and lists that a loop appends to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from derive.checking.lift.arrays import Elements, Operand, SymbolicArray, make, operand, symbolic
-from derive.checking.lift.loops import Loop, symbolic_length
-from derive.checking.lift.session import current, new_index, refuse
+from derive.checking.lift.arrays import Elements, Operand, SymbolicArray, make, operand
+from derive.checking.lift.session import refuse
 from derive.checking.lift.sizes import same
 from derive.checking.lift.storage import Location, Storage, choose
 from derive.index import Expr, Index, substitute
 
-__all__ = ["Listed", "formatted", "listed", "mapped"]
+__all__ = ["Collector", "Listed", "Snapshot"]
 
 
-class _Way:
-    """What the comprehension gives on one way through its branches."""
+class Snapshot:
+    """An element as it is on one way through the branches."""
 
     def __init__(self, value: Any) -> None:
         found = operand(value)
@@ -34,7 +33,7 @@ class _Way:
 class Listed(Elements):
     """A list of symbolic length, in the order of its index; its elements are read, never written."""
 
-    def __init__(self, index: Index, ways: Sequence[tuple[Expr, _Way]]) -> None:
+    def __init__(self, index: Index, ways: Sequence[tuple[Expr, Snapshot]]) -> None:
         self.index, self.size, self.ways = index, index.size, ways
         self.sizes = ways[0][1].sizes
         if any(len(way.sizes) != len(self.sizes) or not all(map(same, way.sizes, self.sizes)) for _, way in ways):
@@ -68,36 +67,39 @@ def _locked(array: Any) -> Any:
     return array
 
 
-def listed(function: Callable[[Any], Any], iterable: Any, lazy: bool = False) -> Any:
-    """[function(v) for v in iterable]; run once with a symbolic index where the length is symbolic."""
-    length = symbolic_length(iterable)
-    if length is None:
-        return (function(value) for value in iterable) if lazy else [function(value) for value in iterable]
-    loop, ways, loops = Loop(new_index(length)), [], current().loops
-    loops.append(loop)
-    more = True
-    while more:
-        loop.start_way()
-        value = function(loop.element(iterable))
-        ways.append(_Way(value))
-        more = loop.end_way()
-    loops.pop()
-    loop.close()
-    return Listed(loop.index, [(done.guard, way) for done, way in zip(loop.ways, ways)])
+class Collector:
+    """Stands for a list in a symbolic loop that appends to it once in each iteration."""
 
+    def __init__(self, name: str, start: list[Any]) -> None:
+        self.name, self.start = name, start
+        self.ways: list[Snapshot] = []
+        self.count = 0
 
-def mapped(function: Any, *iterables: Any) -> Any:
-    """map(function, iterable)."""
-    if len(iterables) == 1:
-        return listed(function, iterables[0], lazy=True)
-    if any(symbolic_length(part) is not None for part in iterables):
-        refuse("map over several arrays of symbolic length")
-    return map(function, *iterables)
+    def append(self, value: Any) -> None:
+        """Append in the present iteration."""
+        self.count += 1
+        if self.count == 1:
+            self.ways.append(Snapshot(value))
 
+    def end_way(self) -> None:
+        """Check that one way through the iteration appended once."""
+        if self.count != 1:
+            refuse(f"'{self.name}' grows by {self.count} elements in one iteration of a symbolic loop")
+        self.count = 0
 
-def formatted(text: Any, values: Any) -> Any:
-    """text % values; what is symbolic is shown by its shape."""
-    parts = values if isinstance(values, tuple) else (values,)
-    if isinstance(values, dict) or not any(symbolic(part) or isinstance(part, Elements) for part in parts):
-        return text % values
-    return f"{text} % {parts!r}"
+    def after(self, index: Index, guards: Sequence[Expr]) -> Listed:
+        """The list after the loop."""
+        if self.start:
+            refuse(f"'{self.name}' has elements before a symbolic loop appends to it")
+        return Listed(index, list(zip(guards, self.ways)))
+
+    def lift_operand(self) -> Any:
+        """Refuse."""
+        refuse(f"'{self.name}' is read while a symbolic loop appends to it")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.lift_operand()
+
+    __iter__ = __len__ = __getitem__ = __add__ = __iadd__ = lift_operand

@@ -17,11 +17,12 @@ import numpy as np
 
 from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, operand, shape_text
 from derive.checking.lift.choices import Choices
+from derive.checking.lift.listed import Collector
 from derive.checking.lift.registry import call
 from derive.checking.lift.session import current, new_index, refuse
 from derive.checking.lift.standins import Cell, Poison
-from derive.checking.lift.storage import Location, Storage, choose, guarded, solve
-from derive.index import ONE, Expr, Index, Num, Sum, add, substitute
+from derive.checking.lift.storage import Location, Storage, choose, guarded, picked, solve
+from derive.index import Expr, Index, Num, Sum, add, substitute
 
 __all__ = ["Loop", "Poison", "iterate", "plus", "symbolic_length"]
 
@@ -49,6 +50,7 @@ class Loop(Choices):
         self.ways: list[_Way] = []
         self.cells: list[Any] = []
         self.names: dict[str, Any] = {}
+        self.collectors: dict[str, Collector] = {}
         self.holders: list[tuple[Any, Any]] = []
 
     def log(self, storage: Storage, what: str, location: Location, amount: Expr) -> None:
@@ -121,12 +123,12 @@ class Loop(Choices):
         for way in reversed(self.ways):
             body = choose(way.guard, way.bodies.get(storage, old), body)
         self._pass_on(storage, touched)
-        storage.body = choose(condition, substitute(body, found), old)
+        storage.body = picked(choose(condition, picked(substitute(body, found)), old))
         storage.touch()
 
     def begin(
         self, scope: str, local: Mapping[str, Any], outer: Mapping[str, Any],
-        plain: Sequence[str], added: Sequence[str], summed: Sequence[str]
+        plain: Sequence[str], added: Sequence[str], summed: Sequence[str], grown: Sequence[str]
     ) -> tuple[Any, ...]:
         """The values that the assigned names have when a way starts: cells for what is added to, poison for the rest.
 
@@ -137,15 +139,20 @@ class Loop(Choices):
             plain: names that the body assigns.
             added: names that the body changes by += and −= alone.
             summed: names that the body changes by n = n + e alone, which makes a new array each time.
+            grown: names that the body appends to.
         """
         if not self.ways:
             seen = [*local.values(), *(value for name, value in outer.items() if not name.startswith("__"))]
             self.holders = [(value, _contents(value)) for value in seen]
             for name in (*added, *summed):
                 self.names[name] = self._cell(scope + name, local.get(name, Poison(name)), copies=name in summed)
+            for name in grown:
+                value = self.names[name] = local.get(name, Poison(name))
+                if isinstance(value, list):
+                    self.names[name] = self.collectors[name] = Collector(name, value)
         for name in plain:
             self.names[name] = Poison(name)
-        return tuple(self.names[name] for name in sorted([*plain, *added, *summed]))
+        return tuple(self.names[name] for name in sorted([*plain, *added, *summed, *grown]))
 
     def _cell(self, key: str, value: Any, copies: bool) -> Any:
         """What stands for a name that is added to: an array itself, or new memory where Python makes a new value each time."""
@@ -168,11 +175,13 @@ class Loop(Choices):
         for name in added:
             if local.get(name) is not self.names[name]:
                 refuse(f"'{name}' is changed from one iteration of a symbolic loop to the next")
+        for collector in self.collectors.values():
+            collector.end_way()
         for value, contents in self.holders:
             if _contents(value) != contents:
                 refuse("a list or a dict is changed in a symbolic loop")
 
-    def after(self, plain: Sequence[str], added: Sequence[str], summed: Sequence[str]) -> tuple[Any, ...]:
+    def after(self, plain: Sequence[str], added: Sequence[str], summed: Sequence[str], grown: Sequence[str]) -> tuple[Any, ...]:
         """The values that the assigned names have after the loop."""
         values: dict[str, Any] = {name: Poison(name) for name in plain}
         for name in (*added, *summed):
@@ -180,12 +189,16 @@ class Loop(Choices):
             if any(value is cell for cell in self.cells):
                 value.storage.cell = ""
                 values[name] = Scalar(value.entry(()), value.kind) if isinstance(value, Cell) else value
-        return tuple(values[name] for name in sorted([*plain, *added, *summed]))
+        for name in grown:
+            values[name] = self.names[name]
+            if name in self.collectors:
+                values[name] = self.collectors[name].after(self.index, [way.guard for way in self.ways])
+        return tuple(values[name] for name in sorted([*plain, *added, *summed, *grown]))
 
 
 def _contents(value: Any, depth: int = 3) -> Any:
     """What a container holds, by identity; refuses objects that could hide a change."""
-    if isinstance(value, (Operand, Elements, ModuleType, FunctionType, type, Loop, Poison)):
+    if isinstance(value, (Operand, Elements, Collector, ModuleType, FunctionType, type, Loop, Poison)):
         return None
     if isinstance(value, (list, tuple, set, dict)) and depth:
         parts = [*value.keys(), *value.values()] if isinstance(value, dict) else list(value)

@@ -9,11 +9,12 @@ from typing import Any
 
 from derive.checking.lift.arrays import SymbolicArray, operand
 from derive.checking.lift.choices import Decision
-from derive.checking.lift.session import CannotLift
+from derive.checking.lift.filling import filled
+from derive.checking.lift.session import CannotLift, current, new_index
 from derive.checking.lift.sizes import same
-from derive.checking.lift.storage import Storage, choose
+from derive.checking.lift.storage import Storage, choose, unwritten
 from derive.errors import Place
-from derive.index import ONE, Expr, Index, substitute
+from derive.index import ONE, ZERO, Expr, Index, substitute
 
 __all__ = ["LiftedArray", "NOTHING", "Way", "leaves", "merged", "output"]
 
@@ -61,10 +62,13 @@ def output(value: Any) -> Any:
         return value
     found = operand(value)
     sizes = found.sizes
+    if current().emptied and unwritten(filled(found.entry(tuple(ZERO if size is ONE else new_index(size) for size in sizes)))):
+        place = found.storage.place if isinstance(found, SymbolicArray) else current().place()
+        raise CannotLift("np.empty holds whatever was in memory, and not all of it was written", place=place, hint="use np.zeros")
     if isinstance(found, SymbolicArray):
         copy = Storage(sizes, found.kind, found.entry)
         indices = tuple(index for index, size in zip(copy.indices, sizes) if size is not ONE)
-        return LiftedArray(sizes, indices, copy.body, found.kind, found.storage.owner, found.storage.place)
+        return LiftedArray(sizes, indices, filled(copy.body), found.kind, found.storage.owner, found.storage.place)
     return LiftedArray((), (), found.entry(()), found.kind, None, getattr(value, "place", None))
 
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from derive.checking import adapters
 from derive.checking.lift.comprehensions import AFTER, FORMATTED, LISTED, SPAN
-from derive.checking.lift.listed import formatted, listed
 from derive.checking.lift.loops import iterate, plus
+from derive.checking.lift.mapping import Vectorized, formatted, listed
 from derive.checking.lift.objects import Copies
 from derive.checking.lift.python import BUILTINS, after, numpy_attribute, replacement, span
 from derive.checking.lift.rewrite import ITERATE, PLUS, rewritten
@@ -67,12 +67,14 @@ class Patcher:
             return self._module(value)
         if isinstance(value, FunctionType) and _is_users(value.__code__.co_filename):
             return self.function(value)
+        if isinstance(value, np.vectorize):
+            return Vectorized(self.patch(value.pyfunc))
         found = replacement(value)
         found = self.copies.of(value) if found is None else found
         return value if found is None else found
 
     def _module(self, module: ModuleType) -> ModuleType:
-        known = module in (np, math, np.linalg, builtins)
+        known = module in (np, math, np.linalg, builtins) or module.__name__ in ("scipy", "scipy.special")
         if not known and not _is_users(getattr(module, "__file__", None) or ""):
             return module
         if id(module) not in self.modules:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from derive.checking.lift.arrays import Operand, make, operand, shape_text
+from derive.checking.lift.digits import apart
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import bad, new_index, refuse
 from derive.checking.lift.sizes import same
@@ -53,7 +54,7 @@ def _contract(inputs: Sequence[str], output: str, operands: Sequence[Operand], b
         where |= {letter: ZERO if sizes[letter] is ONE else new_index(sizes[letter]) for letter in summed}
         bound = tuple(index for letter in summed if isinstance(index := where[letter], Index))
         body = mul(*(_entry(one, letters, where) for letters, one in zip(inputs, operands)))
-        return Sum(bound, body) if bound else body
+        return Sum(*apart(bound, body)) if bound else body
 
     return make([sizes[letter] for letter in output], kind, entry)
 
@@ -89,18 +90,38 @@ def _matmul(a: Any, b: Any, out: Any = None) -> Any:
     return _finish(_contract([first + left + "Z", second + "Z" + right], batch + left + right, [u, v], batch), out)
 
 
+def _listed(operands: Sequence[Any]) -> tuple[str, list[Any]]:
+    """einsum(a, [0, 1], b, [1, 2], [0, 2]) as a text and the arrays."""
+    lists = [one for one in operands if isinstance(one, (list, tuple))]
+    texts = ["".join("..." if axis is Ellipsis else string.ascii_letters[axis] for axis in one) for one in lists]
+    arrays = [one for one in operands if not isinstance(one, (list, tuple))]
+    inputs = ",".join(texts[: len(arrays)])
+    return (inputs + "->" + texts[-1] if len(texts) > len(arrays) else inputs), arrays
+
+
+def _spelled(text: str, operands: Sequence[Operand]) -> tuple[list[str], str]:
+    """The letters of each array and of the result: an ellipsis gets letters of its own, an output that is not given the usual order."""
+    left, arrow, output = text.replace(" ", "").partition("->")
+    inputs = left.split(",")
+    if len(inputs) != len(operands):
+        bad(f"einsum '{text}' names {len(inputs)} arrays and was given {len(operands)}")
+    spare = [letter for letter in string.ascii_uppercase + string.ascii_lowercase if letter not in text]
+    widths = [len(one.sizes) - len(letters.replace("...", "")) if "..." in letters else 0 for letters, one in zip(inputs, operands)]
+    most = spare[: max([*widths, 0])]
+    if not arrow:
+        output = "..." * ("..." in left) + "".join(sorted(letter for letter in set(left) - {",", "."} if left.count(letter) == 1))
+    spelled = [letters.replace("...", "".join(most[len(most) - width :])) for letters, width in zip(inputs, widths)]
+    return spelled, output.replace("...", "".join(most))
+
+
 @row("einsum")
 def _einsum(subscripts: Any, *values: Any, out: Any = None, optimize: Any = None) -> Any:
-    if not isinstance(subscripts, str) or "." in subscripts:
-        refuse("einsum with an ellipsis or with lists of axes is not covered")
-    left, arrow, output = subscripts.replace(" ", "").partition("->")
-    inputs = left.split(",")
+    if not isinstance(subscripts, str):
+        subscripts, given = _listed([subscripts, *values])
+        values = tuple(given)
     operands = [operand(value) for value in values]
-    if len(inputs) != len(operands):
-        bad(f"einsum '{subscripts}' names {len(inputs)} arrays and was given {len(operands)}")
-    if not arrow:
-        output = "".join(sorted(letter for letter in set(left) - {","} if left.count(letter) == 1))
-    return _finish(_contract(inputs, output, operands), out)
+    inputs, output = _spelled(subscripts, operands)
+    return _finish(_contract(inputs, output, operands, "".join(sorted(set("".join(inputs))))), out)
 
 
 @row("outer", "multiply.outer")

@@ -11,8 +11,8 @@ import numpy as np
 
 from derive.checking.lift.arrays import Elements, Operand, Scalar, make, operand, size_of, symbolic
 from derive.checking.lift.create import SymbolicRange
-from derive.checking.lift.listed import mapped
 from derive.checking.lift.loops import symbolic_length
+from derive.checking.lift.mapping import Vectorized, mapped
 from derive.checking.lift.registry import call
 from derive.checking.lift.session import refuse
 from derive.checking.lift.sizes import integer, nonnegative, same
@@ -198,10 +198,30 @@ class _Ufunc:
         return _dispatch(f"{self.name}.{method}", getattr(self.real, method))
 
 
+class _Joined:
+    """np.r_ and np.c_."""
+
+    def __init__(self, name: str, real: Any) -> None:
+        self.name, self.real = name, real
+
+    def __getitem__(self, key: Any) -> Any:
+        parts = key if isinstance(key, tuple) else (key,)
+        if not any(map(symbolic, parts)):
+            return self.real[key]
+        if any(isinstance(part, (slice, str)) for part in parts):
+            refuse(f"np.{self.name} of slices is not covered")
+        return call(self.name, [call("atleast_1d", part) for part in parts])
+
+
+_STAND_INS = {"vectorize": Vectorized, "r_": _Joined("concatenate", np.r_), "c_": _Joined("column_stack", np.c_)}
+
+
 def numpy_attribute(real: Any, name: str, prefix: str = "") -> Any:
     """What `np.name` is while a function is lifted."""
     if name in ("pi", "e") and not prefix:
         return Scalar(Const(name), "float")
+    if not prefix and name in _STAND_INS:
+        return _STAND_INS[name]
     found = getattr(real, name)
     if isinstance(found, np.ufunc):
         return _Ufunc(found)
@@ -223,6 +243,8 @@ def replacement(value: Any) -> Any:
     if isinstance(value, np.ufunc):
         return _Ufunc(value)
     name = getattr(value, "__name__", "")
+    if getattr(value, "__module__", None) and str(value.__module__).startswith("scipy.special") and isinstance(name, str):
+        return _dispatch(f"scipy.{name}", value)
     found = vars(np).get(name) if isinstance(name, str) else None
     return _dispatch(name, found) if callable(found) and found is value and not isinstance(found, type) else None
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from derive.checking.lift.arrays import Operand, make, operand
-from derive.checking.lift.elementwise import Masked
+from derive.checking.lift.digits import apart
+from derive.checking.lift.masked import Masked
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import bad, new_index, refuse
 from derive.checking.lift.storage import Location, guarded
-from derive.index import ONE, ZERO, Expr, Extremum, Index, Sum
+from derive.index import ONE, ZERO, Expr, Extremum, Index, Iverson, Num, Sum, sub
 
 __all__: list[str] = []
 
@@ -39,7 +40,7 @@ def _reduce(a: Operand, axis: Any, keepdims: Any, kind: str, bind: Callable[[tup
         inner = {n: ZERO if a.sizes[n] is ONE else new_index(a.sizes[n]) for n in axes}
         bound = tuple(index for index in inner.values() if isinstance(index, Index))
         body = a.entry(tuple(inner[n] if n in inner else outer[n] for n in range(rank)))
-        return bind(bound, body) if bound else body
+        return bind(*apart(bound, body)) if bound else body
 
     sizes = [ONE if n in axes else a.sizes[n] for n in range(rank)] if keepdims else [a.sizes[n] for n in kept]
     return make(sizes, kind, entry)
@@ -51,7 +52,9 @@ def _declare(names: str, kind: Callable[[str], str], bind: Callable[[tuple[Index
             refuse(f"{names.split()[0]} with {', '.join(kwargs)} is not covered")
         source = operand(a)
         if isinstance(source, Masked):
-            return _masked_sum(names, source, axis)
+            return call("masked reduction", names.split()[0], source, axis, keepdims)
+        if names in ("any", "all") and source.kind != "bool":
+            source = call("not_equal", source, 0)
         found = _reduce(source, axis, keepdims, kind(source.kind), bind)
         if dtype is not None:
             found = call("astype", found, dtype)
@@ -60,18 +63,11 @@ def _declare(names: str, kind: Callable[[str], str], bind: Callable[[tuple[Index
     row(*names.split())(apply)
 
 
-def _masked_sum(names: str, a: Masked, axis: Any) -> Any:
-    if not names.startswith("sum") or axis is not None or len(a.mask.sizes) != len(a.full):
-        refuse("of a[mask] only the sum over everything is covered")
-    whole = make(a.full, "int" if a.kind == "bool" else a.kind, lambda at: guarded(a.mask.entry(at), a.entry(at)))
-    return call("sum", whole)
-
-
 _declare("sum nansum", lambda kind: "int" if kind == "bool" else kind, lambda bound, body: Sum(bound, body))
 _declare("max amax nanmax", lambda kind: kind, lambda bound, body: Extremum("max", bound, body))
 _declare("min amin nanmin", lambda kind: kind, lambda bound, body: Extremum("min", bound, body))
-_declare("any", lambda kind: kind if kind == "bool" else refuse("any() of numbers"), lambda bound, body: Extremum("max", bound, body))
-_declare("all", lambda kind: kind if kind == "bool" else refuse("all() of numbers"), lambda bound, body: Extremum("min", bound, body))
+_declare("any", lambda kind: "bool", lambda bound, body: Extremum("max", bound, body))
+_declare("all", lambda kind: "bool", lambda bound, body: Extremum("min", bound, body))
 
 
 def _count(a: Operand, axis: Any) -> Any:
@@ -81,9 +77,28 @@ def _count(a: Operand, axis: Any) -> Any:
 @row("mean", "average", "nanmean")
 def _mean(a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, keepdims: Any = False, weights: Any = None) -> Any:
     source = operand(a)
-    if weights is not None or out is not None:
-        refuse("mean with weights or out is not covered")
+    if out is not None:
+        refuse("mean with out is not covered")
+    if weights is not None:
+        return _weighted(source, operand(weights), axis, keepdims)
+    if isinstance(source, Masked):
+        return call("masked reduction", "mean", source, axis, keepdims)
     return call("divide", call("sum", source, axis=axis, keepdims=keepdims), _count(source, axis))
+
+
+def _weighted(a: Operand, weights: Operand, axis: Axes, keepdims: Any) -> Any:
+    """np.average with weights of the same shape, or one for each entry along the axis."""
+    if isinstance(a, Masked) or isinstance(weights, Masked) or isinstance(axis, tuple):
+        refuse("this average with weights is not covered")
+    if len(weights.sizes) == 1 and axis is not None:
+        order = [1] * len(a.sizes)
+        order[axis] = -1
+        weights = call("reshape", weights, order)
+    elif len(weights.sizes) != len(a.sizes):
+        bad("the weights of an average must have its shape, or be along one axis")
+    spread = call("broadcast_to", weights, a.shape)
+    total = call("sum", call("multiply", a, spread), axis=axis, keepdims=keepdims)
+    return call("divide", total, call("sum", spread, axis=axis, keepdims=keepdims))
 
 
 @row("var")
@@ -112,6 +127,58 @@ def _norm(a: Any, ord: Any = None, axis: Axes = None, keepdims: Any = False) -> 
 @row("count_nonzero")
 def _count_nonzero(a: Any, axis: Axes = None, keepdims: Any = False) -> Any:
     return call("sum", call("not_equal", a, 0) if operand(a).kind != "bool" else a, axis=axis, keepdims=keepdims)
+
+
+@row("ptp")
+def _ptp(a: Any, axis: Axes = None, keepdims: Any = False) -> Any:
+    return call("subtract", call("max", a, axis=axis, keepdims=keepdims), call("min", a, axis=axis, keepdims=keepdims))
+
+
+@row("logaddexp.reduce")
+def _logaddexp_reduce(a: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return call("log", call("sum", call("exp", a), axis=axis, keepdims=keepdims))
+
+
+@row("prod", "product", "multiply.reduce")
+def _prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    source = operand(a)
+    axes = _axes(axis, len(source.sizes))
+    if dtype is not None or out is not None or not all(isinstance(source.sizes[n], Num) and source.sizes[n].value <= 16 for n in axes):
+        refuse("a product over an axis of symbolic size is not covered")
+    for n in sorted(axes, reverse=True):
+        parts = [call("getitem", source, (*(slice(None),) * n, slice(k, k + 1))) for k in range(int(source.sizes[n].value))]
+        source = functools.reduce(lambda u, v: call("multiply", u, v), parts)
+    kept = [n for n in range(len(source.sizes)) if n not in axes]
+    result = source if keepdims else call("reshape", source, [source.shape[n] for n in kept])
+    return call("item", result) if not result.sizes else result
+
+
+@row("cumsum")
+def _cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    source = operand(a)
+    if out is not None or dtype is not None:
+        refuse("cumsum with out or dtype is not covered")
+    if axis is None and len(source.sizes) != 1:
+        source = call("ravel", source)
+    axis = 0 if axis is None else axis % len(source.sizes)
+
+    def entry(at: Location) -> Expr:
+        if source.sizes[axis] is ONE:
+            return source.entry(at)
+        index = new_index(source.sizes[axis])
+        inside = Iverson(">=", sub(at[axis], index))
+        return Sum((index,), guarded(inside, source.entry((*at[:axis], index, *at[axis + 1 :]))))
+
+    return make(source.sizes, "int" if source.kind == "bool" else source.kind, entry)
+
+
+@row("diff")
+def _diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    source = operand(a)
+    before = (slice(None),) * (axis % len(source.sizes))
+    if n != 1:
+        refuse("diff of a higher order is not covered")
+    return call("subtract", call("getitem", source, (*before, slice(1, None))), call("getitem", source, (*before, slice(None, -1))))
 
 
 @row("add.reduce")

@@ -6,11 +6,11 @@ becomes, with L and V names of their own for each loop,
 
     L = None
     for L, V in iterate(ITER, leaves):
-        if L is not None: (names) = L.begin(scope, locals(), globals(), plain, added, summed)
+        if L is not None: (names) = L.begin(scope, locals(), globals(), plain, added, summed, grown)
         T = V
         for once in (None,): BODY
         if L is not None: L.end(locals(), added + summed)
-    if L is not None: (names) = L.after(plain, added, summed)
+    if L is not None: (names) = L.after(plain, added, summed, grown)
 
 and `n += e`, `n = n + e` in a loop become `n = plus(…)`, so that a loop knows which name is added to.
 """
@@ -61,14 +61,28 @@ def _sum(node: ast.AST) -> tuple[ast.Name, ast.expr, bool] | None:
     return None
 
 
-def _names(loop: ast.For) -> tuple[list[str], list[str], list[str]]:
-    """The names that the body assigns, those that it changes by += and −= alone, and those by `n = n + e` alone."""
+def _appends(node: ast.AST) -> str | None:
+    """The name n where the statement is n.append(e)."""
+    call = node.value if isinstance(node, ast.Expr) else None
+    method = call.func if isinstance(call, ast.Call) else None
+    return method.value.id if isinstance(method, ast.Attribute) and method.attr == "append" and isinstance(method.value, ast.Name) else None
+
+
+def _names(loop: ast.For, local: set[str]) -> tuple[list[str], list[str], list[str], list[str]]:
+    """The names that the body assigns, those that it changes by += and −= alone, those by `n = n + e` alone, and those that it appends to.
+
+    Args:
+        local: the names that the function assigns.
+    """
+    grown: set[str] = set()
     plain: set[str] = set()
     added: set[str] = set()
     summed: set[str] = set()
     augmented: set[int] = set()
     for node in inside([*loop.body, ast.Expr(value=loop.target)]):
-        pair = _sum(node)
+        pair, appended = _sum(node), _appends(node)
+        if appended in local and appended is not None:
+            grown.add(appended)
         if pair is not None:
             summed.add(pair[0].id)
             augmented.add(id(pair[0]))
@@ -82,7 +96,7 @@ def _names(loop: ast.For) -> tuple[list[str], list[str], list[str]]:
         elif isinstance(node, ast.alias):
             plain.add((node.asname or node.name).split(".")[0])
     plain |= added & summed
-    return sorted(plain), sorted(added - plain), sorted(summed - plain)
+    return sorted(plain), sorted(added - plain), sorted(summed - plain), sorted(grown - plain - added - summed)
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -90,6 +104,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def __init__(self, scope: str) -> None:
         self.scope, self.count, self.depth = scope, 0, 0
+        self.local: set[str] = set()
 
     def _plus(self, name: str, amount: ast.expr, adds: bool, changes: bool, at: ast.stmt) -> ast.Assign:
         call = ast.parse(f"{name} = {PLUS}({self.scope + name!r}, {name}, None, {adds}, {changes})").body[0]
@@ -112,6 +127,13 @@ class _Rewriter(ast.NodeTransformer):
             return node
         return self._plus(node.target.id, node.value, isinstance(node.op, ast.Add), True, node)
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Remember the names that the function assigns."""
+        outer, self.local = self.local, {part.id for part in inside(node.body) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+        self.generic_visit(node)
+        self.local = outer
+        return node
+
     def visit_While(self, node: ast.While) -> ast.AST | list[ast.stmt]:
         """A `while` loop that counts becomes a `for` loop."""
         statements = counted(node, self.count + 1)
@@ -122,16 +144,16 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         """Rewrite one loop."""
-        plain, added, summed = _names(node)
+        plain, added, summed, grown = _names(node, self.local)
         leaves = _leaves(node.body)
         self.count += 1
         loop, value = f"__derive_loop{self.count}", f"__derive_value{self.count}"
         self.depth += 1
         self.generic_visit(node)
         self.depth -= 1
-        everything = sorted([*plain, *added, *summed])
+        everything = sorted([*plain, *added, *summed, *grown])
         names = ", ".join(everything) + ("," if len(everything) == 1 else "")
-        sets = f"{plain!r}, {added!r}, {summed!r}"
+        sets = f"{plain!r}, {added!r}, {summed!r}, {grown!r}"
         source = f"for {loop}, {value} in {ITERATE}(None, {leaves}):\n"
         source += f"    if {loop} is not None:\n        ({names}) = {loop}.begin({self.scope!r}, locals(), globals(), {sets})\n    pass\n"
         if not leaves:

@@ -8,26 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from derive.checking.lift.arrays import Operand, operand, shape_text
+from derive.checking.lift.arrays import Operand, operand, shape_text, size_of
+from derive.checking.lift.digits import divided
 from derive.checking.lift.elementwise import broadcast, entries
+from derive.checking.lift.masked import MaskIndex, MaskPart
 from derive.checking.lift.session import bad, current, new_index, refuse
 from derive.checking.lift.sizes import at_least, integer, nonnegative
 from derive.checking.lift.storage import Location
-from derive.index import ONE, ZERO, At, Expr, Index, Iverson, Num, add, mul, sub, walk
+from derive.index import ONE, ZERO, At, Expr, Index, Iverson, Num, add, mul, num, sub, walk
 
-__all__ = ["MaskIndex", "Selection", "in_range", "mask_of", "probe", "select"]
-
-
-@dataclass(frozen=True)
-class MaskIndex:
-    """What `np.nonzero(mask)` gives: usable as a key, and for nothing else."""
-
-    mask: Operand
-
-    def __iter__(self) -> Any:
-        refuse("the positions where a mask holds depend on data")
-
-    __len__ = __getitem__ = __iter__
+__all__ = ["Selection", "in_range", "mask_of", "probe", "select"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +36,7 @@ class _Part:
     axis: int | None
     size: Expr = ONE
     start: Expr = ZERO
+    step: int = 1
     index: Operand | None = None
 
 
@@ -55,12 +46,18 @@ def probe(sizes: Sequence[Expr]) -> Location:
 
 
 def mask_of(key: Any) -> Operand | None:
-    """The boolean array that is the whole key, if it is one."""
+    """The mask that is the whole key, if it is one."""
     if isinstance(key, tuple) and len(key) == 1:
         key = key[0]
-    if isinstance(key, MaskIndex):
+    if isinstance(key, MaskIndex) or (isinstance(key, MaskPart) and len(key.mask.sizes) == 1):
         return key.mask
+    if isinstance(key, (list, np.ndarray)) and _is_mask(key):
+        key = operand(key)
     return key if isinstance(key, Operand) and key.kind == "bool" else None
+
+
+def _is_mask(key: Any) -> bool:
+    return key.dtype == bool if isinstance(key, np.ndarray) else bool(key) and operand(key[0]).kind == "bool"
 
 
 def in_range(where: Expr, size: Expr) -> Expr:
@@ -78,6 +75,8 @@ def in_range(where: Expr, size: Expr) -> Expr:
         return where
     if not low and not data:
         refuse(f"the index {_text(where)} may be negative for some sizes")
+    if not data and where.free:
+        refuse(f"the index {_text(where)} may be too large for an axis of size {shape_text([size])[1:-2]}")
     condition = mul(Iverson(">=", where), Iverson(">", sub(size, where)))
     bound = shape_text([size])[1:-2]
     text = f"labels in range: 0 ≤ {_text(where)} < {bound}" if data else f"{_text(where)} < {bound}"
@@ -101,14 +100,31 @@ def _bound(value: Any, size: Expr, default: Expr) -> Expr:
 
 
 def _slice(key: slice, axis: int, size: Expr) -> _Part:
-    if key.step not in (None, 1):
-        refuse("a slice with a step is not covered")
+    step = 1 if key.step is None else size_of(key.step)
+    if step not in (1, ONE):
+        return _strided(key, axis, size, step)
     start, stop = _bound(key.start, size, ZERO), _bound(key.stop, size, size)
     if not at_least(size, stop) and isinstance(size, Num) and isinstance(stop, Num):
         stop = size
     if not (nonnegative(start) and at_least(size, stop) and at_least(stop, start)):
         refuse(f"the slice of an axis of size {shape_text([size])[1:-2]} may lie outside of it for some sizes")
     return _Part(axis, integer(sub(stop, start)), integer(start))
+
+
+def _strided(key: slice, axis: int, size: Expr, step: Any) -> _Part:
+    """A slice backwards over the whole axis, with any step over an axis of known size, or one that divides the size."""
+    if step is num(-1) and key.start is None and key.stop is None:
+        return _Part(axis, size, integer(add(size, num(-1))), step=-1)
+    bounds = [None if one is None else size_of(one) for one in (key.start, key.stop)]
+    if isinstance(size, Num) and isinstance(step, Num) and all(one is None or isinstance(one, Num) for one in bounds):
+        low, high = (int(one.value) if isinstance(one, Num) else None for one in bounds)
+        whole = range(int(size.value))[slice(low, high, int(step.value))]
+        return _Part(axis, num(len(whole)), num(whole.start), step=whole.step)
+    start = ZERO if bounds[0] is None else bounds[0]
+    length = divided(size, step) if isinstance(step, Num) and step.value > 1 else None
+    if length is None or bounds[1] is not None or not (nonnegative(start) and at_least(step, add(start, ONE))):
+        refuse("a slice with a step is not covered")
+    return _Part(axis, length, start, step=int(step.value))
 
 
 def _expand(key: Any, rank: int) -> list[Any]:
@@ -124,7 +140,7 @@ def _expand(key: Any, rank: int) -> list[Any]:
 
 
 def _index(item: Any, axis: int, size: Expr) -> _Part:
-    if isinstance(item, (bool, np.bool_, MaskIndex)):
+    if isinstance(item, (bool, np.bool_, MaskIndex, MaskPart)):
         refuse("a mask beside other indices is not covered")
     index = operand(item)
     if index.kind == "bool":
@@ -165,13 +181,11 @@ def select(sizes: Sequence[Expr], key: Any) -> Selection:
         for part in parts:
             where = next(rest) if part.index is None else entries([part.index], head)[0] if arrays else part.index.entry(())
             if part.axis is not None:
-                found[part.axis] = in_range(where, sizes[part.axis]) if part.index is not None else _shift(where, part.start)
+                found[part.axis] = in_range(where, sizes[part.axis]) if part.index is not None else _shift(where, part)
         return tuple(found[axis] for axis in range(len(sizes)))
 
     return Selection((*out[:before], *inner, *out[before:]), locate, arrays)
 
 
-def _shift(where: Expr, start: Expr) -> Expr:
-    return where if start is ZERO else integer(add(where, start))
-
-
+def _shift(where: Expr, part: _Part) -> Expr:
+    return where if part.start is ZERO and part.step == 1 else integer(add(mul(num(part.step), where), part.start))

@@ -25,7 +25,7 @@ class CannotLift(NotYet):
 
 class Session:
     """One run: the user's files, the letters given to sizes, the assumptions met, what is worth a note, the loops that are being run (innermost
-    last), the first failure, and the choices at branches on data outside of loops.
+    last), the first failure, the choices at branches on data outside of loops, and whether memory was taken that is not set.
     """
 
     def __init__(self, choices: Any = None) -> None:
@@ -36,6 +36,7 @@ class Session:
         self.assumptions: dict[str, Assumption] = {}
         self.loops: list[Any] = []
         self.failure: DeriveError | None = None
+        self.emptied = False
 
     def assume(self, text: str, condition: Expr) -> None:
         """Record an assumption, once for each text."""

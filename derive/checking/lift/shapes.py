@@ -6,20 +6,43 @@ from collections.abc import Sequence
 from typing import Any
 
 from derive.checking.lift.arrays import Operand, SymbolicArray, dim, make, operand, shape_text, size_of
+from derive.checking.lift.digits import combine, digit, divided, product_of, refined
 from derive.checking.lift.elementwise import broadcast
 from derive.checking.lift.registry import call, row
+from derive.checking.lift.selection import probe
 from derive.checking.lift.session import bad, current, refuse
-from derive.checking.lift.sizes import integer, same
-from derive.checking.lift.storage import Location, choose
-from derive.index import ONE, ZERO, Expr, Iverson, Num, add, delta, sub
+from derive.checking.lift.sizes import same
+from derive.checking.lift.storage import Location
+from derive.index import ONE, ZERO, Expr, Num, delta, sub
 
-__all__: list[str] = []
+__all__ = ["contiguous", "perhaps_shared"]
 
 
 def _view(a: Operand, sizes: Sequence[Expr], locate: Any) -> Any:
     if isinstance(a, SymbolicArray):
         return a.view(sizes, locate)
     return make(sizes, a.kind, lambda at: a.entry(locate(at)))
+
+
+def contiguous(a: Operand) -> bool:
+    """Whether the array surely lies in memory row by row, without gaps."""
+    if not isinstance(a, SymbolicArray) or not a.storage.plain:
+        return False
+    at, sizes = probe(a.sizes), a.storage.sizes
+    location = a.locate(at)
+    shift = len(location) - len(at)
+    whole = all(location[shift + n] is where and same(sizes[shift + n], a.sizes[n]) for n, where in enumerate(at) if n)
+    first = not at or at[0] is ZERO or same(sizes[shift], a.sizes[0]) or at[0] in location[shift].free
+    return shift >= 0 and whole and first and not any(where.free & set(at) for where in location[:shift])
+
+
+def perhaps_shared(a: Operand, sizes: Sequence[Expr], locate: Any) -> Any:
+    """A copy of which it is not known whether NumPy makes a view: it is read, and neither it nor what it was made of is written afterwards."""
+    copy = make(sizes, a.kind, lambda at: a.entry(locate(at)))
+    if isinstance(a, SymbolicArray) and isinstance(copy, SymbolicArray):
+        copy.storage.locked = "an array is changed that may be a view or a copy of another"
+        copy.storage.shared = (a.storage, a.storage.version)
+    return copy
 
 
 @row("transpose", "permute_dims")
@@ -48,56 +71,72 @@ def _moveaxis(a: Any, source: int, destination: int) -> Any:
     return _transpose(a, order)
 
 
-def _wanted(shape: Sequence[Any], sizes: Sequence[Expr]) -> list[Expr]:
-    """The sizes of a reshape, −1 resolved.
+@row("rollaxis")
+def _rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    rank = len(operand(a).sizes)
+    axis, start = axis % rank, start + rank if start < 0 else start
+    return _moveaxis(a, axis, start - 1 if axis < start else start)
 
-    Raises:
-        CannotLift: axes are joined or split.
-    """
+
+def _wanted(shape: Sequence[Any], sizes: Sequence[Expr]) -> list[Expr]:
+    """The sizes of a reshape, −1 resolved."""
     given = [None if isinstance(one, int) and one == -1 else size_of(one) for one in shape]
-    source = [size for size in sizes if size is not ONE]
-    if None in given:
-        gap = given.index(None)
-        head = [size for size in given[:gap] if size is not ONE]
-        tail = [size for size in given[gap + 1 :] if size is not ONE]
-        middle = source[len(head) : len(source) - len(tail)]
-        if len(head) + len(tail) <= len(source) and len(middle) <= 1:
-            given[gap] = middle[0] if middle else ONE
-        elif len(head) + len(tail) == len(source):
-            given[gap] = ONE
-    target = [size for size in given if size is not ONE]
-    matching = len(target) == len(source) and all(u is not None and same(u, v) for u, v in zip(target, source))
-    if not matching:
-        known = [size for size in given if size is not None]
-        if len(known) == len(given) and all(isinstance(size, Num) for size in (*known, *source)):
-            refuse("a reshape that joins or splits axes is not covered")
-        refuse(f"a reshape of {shape_text(sizes)} that joins, splits or reorders axes is not covered")
-    return [size for size in given if size is not None]
+    if given.count(None) > 1:
+        bad("a reshape can have one −1 only")
+    known = product_of([size for size in given if size is not None])
+    whole = product_of(sizes)
+    if None not in given:
+        if not same(known, whole):
+            text = f"an array of shape {shape_text(sizes)} cannot be given the shape {shape_text([one for one in given if one is not None])}"
+            bad(text, "right only when sizes happen to fit")
+        return [size for size in given if size is not None]
+    rest = divided(whole, known)
+    if rest is None:
+        refuse(f"a reshape of {shape_text(sizes)} whose last size is no product of sizes is not covered")
+    return [rest if size is None else size for size in given]
 
 
 @row("reshape")
 def _reshape(a: Any, *shape: Any, newshape: Any = None, order: Any = "C", copy: Any = None) -> Any:
     source = operand(a)
     wanted = newshape if newshape is not None else shape[0] if len(shape) == 1 else shape
-    if not isinstance(wanted, (tuple, list)):
-        wanted = (wanted,)
-    sizes = _wanted(wanted, source.sizes)
+    if order not in ("C", "A", "K") and len(source.sizes) + (len(wanted) if isinstance(wanted, (tuple, list)) else 1) > 2:
+        refuse(f"reshape in the order {order} is not covered")
+    sizes = _wanted(wanted if isinstance(wanted, (tuple, list)) else (wanted,), source.sizes)
+    old, new = ([size for size in shape if size is not ONE] for shape in (source.sizes, sizes))
+    radices = refined(old, new)
+    if radices is None:
+        refuse(f"a reshape of {shape_text(source.sizes)} that reorders axes is not covered")
 
     def locate(at: Location) -> Location:
-        long = iter(where for where, size in zip(at, sizes) if size is not ONE)
-        return tuple(ZERO if size is ONE else next(long) for size in source.sizes)
+        entries = _located(radices, [where for where, size in zip(at, sizes) if size is not ONE])
+        left = iter(entries)
+        return tuple(ZERO if size is ONE else next(left) for size in source.sizes)
 
-    return _view(source, sizes, locate)
+    joins = any(sum(1 for _, _, new in radices if new == axis) > 1 for axis in range(len(new)))
+    return perhaps_shared(source, sizes, locate) if joins and not contiguous(source) else _view(source, sizes, locate)
+
+
+def _located(radices: Sequence[tuple[Expr, int, int]], at: Sequence[Expr]) -> list[Expr]:
+    """Where an entry of the new shape lies in the old one."""
+    digits: dict[int, list[tuple[Expr, Expr]]] = {}
+    for axis, where in enumerate(at):
+        own = [(radix, old) for radix, old, new in radices if new == axis]
+        sizes = [radix for radix, _ in own]
+        for place, (radix, old) in enumerate(own):
+            digits.setdefault(old, []).append((digit(where, sizes, place), radix))
+    return [combine([one for one, _ in digits[old]], [radix for _, radix in digits[old]]) for old in sorted(digits)]
 
 
 @row("ravel")
 def _ravel(a: Any, order: Any = "C") -> Any:
-    return _reshape(a, -1)
+    flat, source = _reshape(a, -1, order=order), operand(a)
+    return flat if contiguous(source) else perhaps_shared(flat, flat.sizes, lambda at: at)
 
 
 @row("flatten")
 def _flatten(a: Any, order: Any = "C") -> Any:
-    return _copy(_reshape(a, -1))
+    return _copy(_reshape(a, -1, order=order))
 
 
 @row("squeeze")
@@ -172,46 +211,3 @@ def _repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     counts: list[Expr] = [ONE] * len(source.sizes)
     counts[axis] = size_of(repeats)
     return _tile(source, [dim(count) for count in counts])
-
-
-@row("concatenate", "concat")
-def _concatenate(arrays: Any, axis: int = 0) -> Any:
-    operands = [operand(one) for one in arrays]
-    axis %= len(operands[0].sizes)
-    kind = max((one.kind for one in operands), key=("bool", "int", "float").index)
-    ends: list[Expr] = [ZERO]
-    for one in operands:
-        broadcastable = [size for n, size in enumerate(one.sizes) if n != axis]
-        if not all(same(u, v) for u, v in zip(broadcastable, (s for n, s in enumerate(operands[0].sizes) if n != axis))):
-            bad(f"{shape_text(one.sizes)} cannot be joined to {shape_text(operands[0].sizes)}")
-        ends.append(integer(add(ends[-1], one.sizes[axis])))
-
-    def entry(at: Location) -> Expr:
-        starts = [_inside(sub(at[axis], start), one.sizes[axis]) for one, start in zip(operands, ends)]
-        parts = [one.entry((*at[:axis], start, *at[axis + 1 :])) for one, start in zip(operands, starts)]
-        result: Expr = parts[-1]
-        for end, part in reversed(list(zip(ends[1:], parts[:-1]))):
-            result = choose(Iverson(">", sub(end, at[axis])), part, result)
-        return result
-
-    return make([*operands[0].sizes[:axis], ends[-1], *operands[0].sizes[axis + 1 :]], kind, entry)
-
-
-def _inside(where: Expr, size: Expr) -> Expr:
-    return ZERO if size is ONE else integer(where)
-
-
-@row("hstack")
-def _hstack(arrays: Any) -> Any:
-    operands = [_atleast_1d(one) for one in arrays]
-    return _concatenate(operands, 0 if len(operands[0].sizes) == 1 else 1)
-
-
-@row("vstack", "row_stack")
-def _vstack(arrays: Any) -> Any:
-    return _concatenate([_atleast_2d(one) for one in arrays], 0)
-
-
-@row("column_stack")
-def _column_stack(arrays: Any) -> Any:
-    return _concatenate([one if len(one.sizes) > 1 else _expand_dims(one, 1) for one in map(operand, arrays)], 1)

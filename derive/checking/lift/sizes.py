@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 
-from derive.index import ZERO, Add, Expr, Index, Mul, Num, Pow, Size, add, mul, neg, num
+from derive.index import ZERO, Add, Digit, Expr, Index, Mul, Num, Pow, Size, add, mul, neg, num
 
-__all__ = ["at_least", "integer", "is_size", "nonnegative", "same", "signs"]
+__all__ = ["Monomial", "Polynomial", "at_least", "expression", "integer", "is_size", "nonnegative", "polynomial", "same", "signs"]
 
 Monomial = tuple[Expr, ...]
 Polynomial = dict[Monomial, Fraction]
@@ -27,26 +27,27 @@ def _times(p: Polynomial, q: Polynomial) -> Polynomial:
     return _combine((tuple(sorted(a + b, key=lambda e: e.key)), x * y) for a, x in p.items() for b, y in q.items())
 
 
-def _polynomial(u: Expr) -> Polynomial:
+def polynomial(u: Expr) -> Polynomial:
     """The polynomial of an integer expression; what is no sum, product or power counts as an atom."""
     if isinstance(u, Num):
         return {(): u.value} if u.value else {}
     if isinstance(u, Add):
-        return _combine(pair for term in u.args[0] for pair in _polynomial(term).items())
+        return _combine(pair for term in u.args[0] for pair in polynomial(term).items())
     if isinstance(u, Mul):
         result: Polynomial = {(): Fraction(1)}
         for factor in u.args[0]:
-            result = _times(result, _polynomial(factor))
+            result = _times(result, polynomial(factor))
         return result
     if isinstance(u, Pow) and u.args[1].denominator == 1 and u.args[1] > 0:
         result = {(): Fraction(1)}
         for _ in range(int(u.args[1])):
-            result = _times(result, _polynomial(u.args[0]))
+            result = _times(result, polynomial(u.args[0]))
         return result
     return {(u,): Fraction(1)}
 
 
-def _expression(p: Polynomial) -> Expr:
+def expression(p: Polynomial) -> Expr:
+    """The expression of a polynomial, in one spelling."""
     def order(monomial: Monomial) -> tuple[int, list[str]]:
         return (-len(monomial), [atom.key for atom in monomial])
 
@@ -55,7 +56,7 @@ def _expression(p: Polynomial) -> Expr:
 
 def integer(u: Expr) -> Expr:
     """One spelling for each integer expression: 1 + m − 1 becomes m."""
-    return _expression(_polynomial(u))
+    return expression(polynomial(u))
 
 
 def same(u: Expr, v: Expr) -> bool:
@@ -65,22 +66,27 @@ def same(u: Expr, v: Expr) -> bool:
 
 def is_size(u: Expr) -> bool:
     """Whether the expression is made of sizes and whole numbers alone."""
-    p = _polynomial(u)
+    p = polynomial(u)
     return all(q.denominator == 1 for q in p.values()) and all(isinstance(atom, Size) for monomial in p for atom in monomial)
 
 
 def _lowest(p: Polynomial) -> Polynomial | None:
-    """A lower bound free of indices, where each index occurs linearly: 0 where it helps, its size − 1 where it hurts."""
+    """A lower bound free of indices, where each index occurs linearly: 0 where it helps, its size − 1 where it hurts.
+
+    An index may stand beside sizes, as in a·n with n a size; a digit of a joined index is bounded by its radix.
+    """
     result: list[tuple[Monomial, Fraction]] = []
     for monomial, coefficient in p.items():
-        indices = [atom for atom in monomial if isinstance(atom, Index)]
+        indices = [atom for atom in monomial if isinstance(atom, (Index, Digit))]
         if not indices:
             result.append((monomial, coefficient))
-        elif len(indices) > 1 or len(monomial) > 1:
+        elif len(indices) > 1 or not all(isinstance(atom, (Index, Digit, Size)) for atom in monomial):
             return None
         elif coefficient < 0:
-            top = _polynomial(add(indices[0].size, num(-1)))
-            result.extend((part, coefficient * factor) for part, factor in top.items())
+            index = indices[0]
+            size = index.size if isinstance(index, Index) else index.args[1][index.args[2]]
+            rest = {tuple(atom for atom in monomial if atom is not index): coefficient}
+            result.extend(_times(rest, polynomial(add(size, num(-1)))).items())
     return _combine(result)
 
 
@@ -91,7 +97,7 @@ def at_least(u: Expr, v: Expr) -> bool:
 
 def nonnegative(u: Expr) -> bool:
     """Whether u ≥ 0 is certain: with every size written 1 + t, t ≥ 0, no coefficient is negative."""
-    p = _lowest(_polynomial(u))
+    p = _lowest(polynomial(u))
     if p is None or any(not isinstance(atom, Size) for monomial in p for atom in monomial):
         return False
     shifted: Polynomial = {}

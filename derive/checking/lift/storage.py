@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from derive.checking.lift.session import current, new_index, refuse
-from derive.checking.lift.sizes import integer, same
+from derive.checking.lift.sizes import at_least, integer, nonnegative, same
 from derive.errors import Place
 from derive.index import (
     ONE,
@@ -29,12 +29,14 @@ from derive.index import (
     add,
     delta,
     mul,
+    neg,
+    num,
     sub,
     substitute,
     walk,
 )  # fmt: skip
 
-__all__ = ["Location", "Storage", "choose", "guarded", "negation", "solve"]
+__all__ = ["UNWRITTEN", "Location", "Storage", "certain", "choose", "guarded", "negation", "picked", "solve", "unwritten"]
 
 Location = tuple[Expr, ...]
 
@@ -46,6 +48,14 @@ def choose(condition: Expr, u: Expr, v: Expr) -> Expr:
     if condition is ZERO:
         return v
     return condition if u is ONE and v is ZERO else Where(condition, u, v)
+
+
+UNWRITTEN = "memory that was never written"
+
+
+def unwritten(u: Expr) -> bool:
+    """Whether the expression uses what np.empty holds."""
+    return any(isinstance(part, At) and part.name == UNWRITTEN for part in walk(u))
 
 
 def _positive(u: Expr) -> bool:
@@ -62,6 +72,36 @@ def _partial(u: Expr) -> bool:
     if isinstance(u, Fn):
         return u.args[0] in ("log", "log1p", "tan") and not _positive(u.args[1][0])
     return isinstance(u, Pow) and (u.args[1] < 0 or u.args[1].denominator > 1) and not _positive(u.args[0])
+
+
+def certain(condition: Expr) -> bool | None:
+    """Whether a condition on indices holds for all of them, or for none; None where that cannot be told."""
+    if condition in (ONE, ZERO):
+        return condition is ONE
+    if isinstance(condition, Mul):
+        parts = [certain(part) for part in condition.args[0]]
+        return False if False in parts else True if all(parts) else None
+    if isinstance(condition, Iverson) and condition.args[0] != "=":
+        gap, least = condition.args[1], num(1 if condition.args[0] == ">" else 0)
+        if nonnegative(sub(gap, least)):
+            return True
+        return False if nonnegative(sub(sub(least, ONE), gap)) else None
+    if isinstance(condition, Delta):
+        gap = integer(sub(condition.args[0], condition.args[1]))
+        apart = nonnegative(sub(gap, ONE)) or nonnegative(sub(neg(gap), ONE))
+        return True if gap is ZERO else False if apart else None
+    return None
+
+
+def picked(u: Expr) -> Expr:
+    """The expression, or the side of a choice whose condition is certain."""
+    while isinstance(u, Where):
+        holds = certain(u.args[0])
+        if holds is None:
+            rest = picked(u.args[2])
+            return u if rest is u.args[2] else choose(u.args[0], u.args[1], rest)
+        u = u.args[1] if holds else u.args[2]
+    return u
 
 
 def guarded(condition: Expr, amount: Expr) -> Expr:
@@ -96,21 +136,37 @@ def solve(
     used: set[int] = set()
     for unknown in unknowns:
         for axis, (where, target, size) in enumerate(zip(location, targets, sizes)):
-            start = integer(sub(where, unknown))
-            if axis in used or unknown not in where.free or start.free & set(unknowns):
-                continue
-            found[unknown] = integer(sub(target, start)) if start is not ZERO else target
-            used.add(axis)
-            if start is not ZERO:
-                conditions.append(Iverson(">=", sub(target, start)))
-            if not same(add(start, unknown.size), size):
-                conditions.append(Iverson(">", sub(add(start, unknown.size), target)))
-            break
+            solved = None if axis in used else _alone(where, unknown, set(unknowns), target, size)
+            if solved is not None:
+                found[unknown] = solved[0]
+                conditions.extend(solved[1])
+                used.add(axis)
+                break
         else:
             return None
     rest = [axis for axis in range(len(location)) if axis not in used and sizes[axis] is not ONE]
     conditions += [delta(targets[axis], substitute(location[axis], found)) for axis in rest]
     return found, mul(*conditions)
+
+
+def _alone(where: Expr, unknown: Index, unknowns: set[Index], target: Expr, size: Expr) -> tuple[Expr, list[Expr]] | None:
+    """The unknown where `where` is start + unknown or start − unknown, and the conditions for it to be in its range."""
+    if unknown not in where.free:
+        return None
+    start = integer(sub(where, unknown))
+    if not start.free & unknowns:
+        value = integer(sub(target, start)) if start is not ZERO else target
+        conditions: list[Expr] = [Iverson(">=", sub(target, start))] if start is not ZERO else []
+        if not same(add(start, unknown.size), size):
+            conditions.append(Iverson(">", sub(add(start, unknown.size), target)))
+        return value, conditions
+    start = integer(add(where, unknown))
+    if start.free & unknowns:
+        return None
+    value = integer(sub(start, target))
+    low, high = nonnegative(value), at_least(unknown.size, add(value, ONE))
+    within: list[Expr] = [] if low else [Iverson(">=", value)]
+    return value, within + ([] if high else [Iverson(">", sub(unknown.size, value))])
 
 
 class Storage:
@@ -122,6 +178,8 @@ class Storage:
         version: how often it was written.
         birth: how many symbolic loops were running when it was made.
         locked: why it must not be written, if so.
+        plain: whether it surely lies in memory row by row.
+        shared: memory that this may or may not share, as it was when this was made.
         cell: for memory that stands for a name that a loop rebinds, which name; its kind follows the values that are added.
     """
 
@@ -132,6 +190,8 @@ class Storage:
         self.targets: Location = tuple(ZERO if size is ONE else index for size, index in zip(self.sizes, self.indices))
         self.body = entry(self.targets)
         self.version, self.birth, self.cell, self.locked = 0, len(current().loops), "", ""
+        self.plain = owner is not None
+        self.shared: tuple[Storage, int] | None = None
         self.place: Place | None = current().place()
 
     def read(self, location: Location) -> Expr:
@@ -141,10 +201,12 @@ class Storage:
 
     def peek(self, location: Location) -> Expr:
         """The entry at `location`, unseen by the loops that are running."""
+        if self.shared is not None and self.shared[0].version != self.shared[1]:
+            refuse("an array is changed of which another may be a view or a copy")
         mapping: dict[Expr, Expr] = {
             index: where for index, where, size in zip(self.indices, location, self.sizes) if size is not ONE and index is not where
         }
-        return substitute(self.body, mapping) if mapping else self.body
+        return picked(substitute(self.body, mapping)) if mapping else self.body
 
     def write(self, sizes: Sequence[Expr], locate: Callable[[Location], Location], value: Callable[[Location], Expr], adds: bool) -> None:
         """Store, or add, value(s) at e(s) for all s.
@@ -165,7 +227,7 @@ class Storage:
         if adds:
             self.body = add(self.body, guarded(condition, amount))
         else:
-            self.body = choose(condition, amount, self.body)
+            self.body = picked(choose(condition, amount, self.body))
         self.touch()
 
     def add_everywhere(self, amount: Expr, locations: Sequence[Location]) -> None:
