@@ -75,6 +75,11 @@ class Differences:
         shown = present(self.algebra, form)
         return Part(self.show(shown), shown, form)
 
+    @property
+    def true(self) -> Expr:
+        """The true gradient, with the derivatives that it passes through written out."""
+        return self._written(self.story.result.body)
+
     def show(self, node: Expr) -> str:
         """A formula in Unicode text."""
         return expression(node, "text", notation=self.notation)
@@ -87,7 +92,7 @@ class Differences:
         """
         apart = self.expanding()
         true = self.algebra.add(P0, *(part.form for part in self.parts))
-        written_out = apart.sub(apart.canonical(claimed), apart.canonical(self._written(self.story.result.body)))
+        written_out = apart.sub(apart.canonical(claimed), apart.canonical(self.true))
         gap = min((self.folder.fold(self.algebra.sub(self._form(claimed), true)), self.folder.fold(written_out)), key=cost)
         shares, rest = self._shared(gap, self.parts)
         if rest is not P0:
@@ -152,21 +157,25 @@ class Differences:
             found: points with the claimed gradient at each.
             names: of the symbolic sizes.
         """
-        coarse = self._by_fit(found, names, self.parts)
-        return coarse or self._by_fit(found, names, self._terms_alone())
+        return self.fitted(found, names)[1]
 
-    def _by_fit(self, found: Sequence[tuple[Point, np.ndarray]], names: Sequence[str], parts: Sequence[Part]) -> tuple[str, ...]:
+    def fitted(self, found: Sequence[tuple[Point, np.ndarray]], names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+        """The same with the difference as a formula: (formula, sentences), both empty where the parts do not explain the numbers."""
+        coarse = self._by_fit(found, names, self.parts)
+        return coarse if coarse[1] else self._by_fit(found, names, self._terms_alone())
+
+    def _by_fit(self, found: Sequence[tuple[Point, np.ndarray]], names: Sequence[str], parts: Sequence[Part]) -> tuple[str, tuple[str, ...]]:
         fits = [fit for point, claimed in found if (fit := self._fitted(point, claimed, parts)) is not None]
         if len({tuple(sizes.values()) for sizes, _ in fits}) < min(2, len(names)) or len(fits) < 2:
-            return ()
-        out = []
-        for k, part in enumerate(parts):
-            total = _common_factor([(sizes, shares[k]) for sizes, shares in fits], names)
+            return "", ()
+        shares = []
+        for k in range(len(parts)):
+            total = _common_factor([(sizes, found[k]) for sizes, found in fits], names)
             if total is None:
-                return ()
-            if total is not P1:
-                out.append(self._sentence(self.algebra.sub(total, P1), part))
-        return tuple(out)
+                return "", ()
+            shares.append(self.algebra.sub(total, P1))
+        gap = self.algebra.add(P0, *(self.algebra.mul(share, part.form) for share, part in zip(shares, parts)))
+        return self._formula(gap, parts, shares, P0), self._sentences(parts, shares, P0)
 
     def _terms_alone(self) -> list[Part]:
         """The true gradient multiplied out, as parts."""
