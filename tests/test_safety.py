@@ -165,8 +165,8 @@ VECTOR = {"x": "n"}
 TABLE = [
     (with_state, squares, "x", VECTOR, True, "calling it twice"), (random_numbers, squares, "x", VECTOR, True, "not deterministic"),
     (own_random_numbers, squares, "x", VECTOR, True, "calling it twice"),
-    (without_shift, softmax_loss, "W", SHAPES, False, "exp overflows for numbers above 709: subtract the largest"),
-    (log_of_probability, softmax_loss, "W", SHAPES, False, "the log of a probability that underflowed"),
+    (without_shift, softmax_loss, "W", SHAPES, False, "no max-shift: exp overflows for scores above 709; subtract the largest"),
+    (log_of_probability, softmax_loss, "W", SHAPES, False, "the log of a number that underflowed"),
     (clipped, softmax_loss, "W", SHAPES, False, "the value is"),
     (global_shift, softmax_loss, "W", SHAPES, False, "the gradient with respect to W is nan"),
     (ordinary_overflow, squares, "x", VECTOR, True, "with entries of x up to ±10 the gradient with respect to x is nan"),

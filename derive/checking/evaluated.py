@@ -16,11 +16,17 @@ from derive.evaluate import Evaluator
 from derive.index import ONE
 from derive.points import Point, sizes_of
 
-__all__ = ["exact_entry", "in_domain"]
+__all__ = ["exact_entries", "exact_entry", "in_domain"]
 
 
 def exact_entry(truth: Truth, wrt: str | None, sizes: Mapping[str, int], arrays: Mapping[str, Any], place: tuple[int, ...]) -> Any:
     """One entry of the truth in 50 digits, or None where there is no derivation."""
+    entries = exact_entries(truth, wrt, sizes, arrays)
+    return None if entries is None else entries(place)
+
+
+def exact_entries(truth: Truth, wrt: str | None, sizes: Mapping[str, int], arrays: Mapping[str, Any]) -> Callable[[tuple[int, ...]], Any] | None:
+    """The entries of the truth at one point in 50 digits, as a function of the place; what they share is computed once."""
     name = wrt if wrt is not None else next((a.name for a in truth.arguments if a.kind == "float"), None)
     if name is None:
         return None
@@ -31,13 +37,17 @@ def exact_entry(truth: Truth, wrt: str | None, sizes: Mapping[str, int], arrays:
     known = reasoning(story)
     last = story.result if wrt is not None else story.definitions[-1]
     evaluator = Evaluator({n: sizes[n] for n in sizes_of(truth.arguments)}, arrays, known)
-    kept = tuple(k for k, n in zip(place, last.shape) if n is not ONE) if len(place) != len(last.indices) else place
-    if len(kept) != len(last.indices):
-        return None
-    try:
-        return mpmath.mpf(evaluator.value(last.body, dict(zip(last.indices, kept))))
-    except (IndexError, ZeroDivisionError, KeyError, TypeError):
-        return None
+
+    def entry(place: tuple[int, ...]) -> Any:
+        kept = tuple(k for k, n in zip(place, last.shape) if n is not ONE) if len(place) != len(last.indices) else place
+        if len(kept) != len(last.indices):
+            return None
+        try:
+            return mpmath.mpf(evaluator.value(last.body, dict(zip(last.indices, kept))))
+        except (IndexError, ZeroDivisionError, KeyError, TypeError):
+            return None
+
+    return entry
 
 
 def in_domain(truth: Truth, point: Point) -> list[Point]:

@@ -163,9 +163,8 @@ class _Comparing:
         if fit.claimed.dtype.itemsize < 8 and fit.claimed.dtype.kind == "f":
             self.notes[f"the precision drops to {fit.claimed.dtype.name} inside: the arguments were float64"] = None
         verdict = apart(self._sides(point), point, fit.claimed, true)
-        if verdict.kind == "rounding" and verdict.why:
-            self.notes[f"at {point.style} numbers the result is off: {verdict.why}" if point.style in ("wide", "enlarged") else
-                       "it is not accurate to 64-bit"] = None
+        if verdict.why:
+            self.notes[verdict.why] = None
         self._add(verdict.kind, point, *((float(fit.claimed[verdict.place]), float(true[verdict.place])) if verdict.kind != "same" else (0.0, 0.0)),
                   verdict.place)
 

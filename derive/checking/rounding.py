@@ -25,6 +25,8 @@ _ULPS = 64         # what is left to rounding without a closer look, in units of
 _OBVIOUS = 1e-6    # a steady gap of this size at ordinary input is a mistake
 _LARGEST = 1e-4    # rounding of this size at ordinary input must be shown
 _STEADY = 6
+_TOLD = 1e-10      # rounding that is worth a word
+_INACCURATE = "it is not accurate to 64-bit: rounding is magnified, or the precision drops inside"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Verdict:
     Attributes:
         kind: 'same'; 'wrong'; 'tie', different at this input and not beside it; 'rounding', different by what rounding explains.
         place: the entry where that is seen most.
-        why: for rounding, what it is.
+        why: for rounding, what there is to say.
     """
 
     kind: str
@@ -71,8 +73,7 @@ def apart(sides: Sides, point: Point, claimed: np.ndarray, true: np.ndarray) -> 
     u, t = np.asarray(claimed, dtype=float), np.where(known, true, 0.0)
     broken = known & ~np.isfinite(u)
     if broken.any():
-        kind = "rounding" if _extreme(point) else "wrong"
-        return Verdict(kind, _first(broken), "it returns NaN or infinity at large numbers")
+        return Verdict("rounding" if _extreme(point) else "wrong", _first(broken))
     gap = np.where(known, np.abs(u - t), 0.0)
     floor = _floor(claimed, t, point, sides.coarse)
     if (gap <= floor).all():
@@ -122,7 +123,7 @@ class _Closer:
             return Verdict("same")
         place = _largest(np.where(here, gap, 0.0))
         alone = float(size[(slice(None), *place)].max()) < 1e-3 * gap[place]
-        return Verdict("tie" if alone else "rounding", place, "" if alone else "rounding")
+        return Verdict("tie", place) if alone else self._rounding(place)
 
     def _entry(self, place: tuple[int, ...], middle: float) -> Verdict:
         """An entry whose gap stays: a mistake, unless rounding is seen to make it."""
@@ -134,10 +135,17 @@ class _Closer:
         if not _extreme(self.point) and relative > (_OBVIOUS if steady else _LARGEST):
             if steady or not self._rounded(place, middle):
                 return Verdict("wrong", place)
-            return Verdict("rounding", place, "rounding")
+            return self._rounding(place)
         if not steady or self._rounded(place, middle):
-            return Verdict("rounding", place, "rounding")
+            return self._rounding(place)
         return Verdict("wrong", place)
+
+    def _rounding(self, place: tuple[int, ...]) -> Verdict:
+        exact = self.sides.exact(self.point.arrays, place)
+        true = self.t[place] if exact is None or mpmath.isnan(exact) else float(exact)
+        relative = abs(float(self.u[place] - true)) / max(1.0, float(np.max(np.abs(self.t))))
+        words = "at large numbers rounding swallows part of the result" if _extreme(self.point) else _INACCURATE
+        return Verdict("rounding", place, words if relative > _TOLD else "")
 
     def _coarsely(self, place: tuple[int, ...]) -> Verdict:
         """Against a truth that is not sharp: the formula decides where there is one."""

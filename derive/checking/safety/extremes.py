@@ -23,9 +23,11 @@ _TOGETHER = (3.0, 30.0, 100.0)
 _OFF = 1e-3
 # What NumPy warns of, what it means, and what to do.
 _CAUSES = (
-    ("overflow encountered in exp", "exp overflows for numbers above 709: subtract the largest score of each row before exp (a max-shift)"),
+    ("overflow encountered in exp",
+     "no max-shift: exp overflows for scores above 709; subtract the largest score of each row before exp, and for a "
+     "sigmoid use exp(−|z|)"),
     ("divide by zero encountered in log",
-     "the log of a probability that underflowed to 0 is −inf: compute log-probabilities as z − max − log Σ exp(z − max)"),
+     "the log of a number that underflowed to 0 is −inf; compute log-probabilities as z − max − log Σ exp(z − max)"),
     ("overflow encountered in cosh", "cosh overflows for numbers above 710: write it with exp(−|x|)"),
     ("overflow encountered in sinh", "sinh overflows for numbers above 710: write it with exp(−|x|)"),
     ("overflow encountered in square", "a square overflows"), ("overflow encountered in multiply", "a product overflows"),

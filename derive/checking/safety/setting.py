@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from derive.checking.evaluated import exact_entry, in_domain
+from derive.checking.evaluated import exact_entries, in_domain
 from derive.checking.running import Trial, attempt
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
@@ -18,6 +19,7 @@ from derive.points import Point, is_strength
 __all__ = ["Finding", "Setting", "broken", "differ", "setting_of"]
 
 _LARGEST = 1e300
+_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Setting:
         subject, truth, wrt: the handwritten code, what it is compared with, and the arguments that are asked for.
         base: an ordinary point of unequal sizes.
         ran: the code at that point.
+        points: those at which the truth was evaluated in 50 digits, kept with what was computed there.
+        spent: the seconds that this took; when it is too long, no more is evaluated, and nothing is said that would need it.
     """
 
     subject: Subject
@@ -48,6 +52,8 @@ class Setting:
     wrt: tuple[str, ...]
     base: Point
     ran: Trial
+    points: dict[int, tuple[Point, dict[str, Any]]] = field(default_factory=dict)
+    spent: list[float] = field(default_factory=lambda: [0.0])
 
     @functools.cached_property
     def floats(self) -> tuple[str, ...]:
@@ -96,7 +102,17 @@ class Setting:
 
     def exact(self, name: str, point: Point, place: tuple[int, ...]) -> float | None:
         """One entry of the truth from 50 digits, where that is a number of ordinary size for 64-bit; else None."""
-        found = exact_entry(self.truth, name or None, point.sizes, point.arrays, place)
+        if self.spent[0] > _SECONDS:
+            return None
+        start = time.perf_counter()
+        if id(point) not in self.points:
+            self.points[id(point)] = point, {}
+        _, entries = self.points[id(point)]
+        if name not in entries:
+            entries[name] = exact_entries(self.truth, name or None, point.sizes, point.arrays)
+        entry = entries[name]
+        found = None if entry is None else entry(place)
+        self.spent[0] += time.perf_counter() - start
         if found is None or not abs(found) < _LARGEST:
             return None
         return float(found)
