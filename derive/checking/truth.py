@@ -29,6 +29,7 @@ from derive.trace.shapes import Shapes, argument_shapes, call
 __all__ = ["Reference", "Truth", "reference_of"]
 
 _SMALL = (3, 5, 4, 7, 6, 8, 9, 10)
+_QUICK = {"xla_backend_optimization_level": 0}  # what runs a few times at small sizes need not run fast
 _KEPT: weakref.WeakKeyDictionary[Callable[..., Any], dict[Any, Reference]] = weakref.WeakKeyDictionary()
 
 
@@ -156,7 +157,7 @@ class Reference:
             floats = [a.name for a in self.inputs if a.kind == "float" and a.name in arrays]
             shapes = tuple(np.shape(value) for value in arrays.values())
             if shapes not in self._compiled:
-                self._compiled[shapes] = jax.jit(self._value_and_gradients)
+                self._compiled[shapes] = jax.jit(self._value_and_gradients, compiler_options=_QUICK)
             with jax.enable_x64(True):
                 moving = {name: np.asarray(arrays[name], dtype=float) for name in floats}
                 rest = {name: value for name, value in arrays.items() if name not in moving}
