@@ -163,7 +163,7 @@ def guessed_shapes(function: Callable[..., Any], given: Mapping[str, str], ignor
     if missing := [name for name in open_names if name not in guesses]:
         names = ", ".join(repr(name) for name in missing)
         raise BadInput(f"The shape of {names} is not known.", place=place,
-                       hint=f'{_FORM} Or annotate the argument: {missing[0]}: Float[Array, "m d"].')
+                       hint=f'{_FORM} Or annotate the argument: {missing[0]}: Float[Array, "m d"]. What is no array is given with --fixed.')
     guessed = {name: guesses[name] for name in open_names}
     both = {**known, **guessed}
     return Signature({name: both[name] for name in parameters if name in both}, guessed)

@@ -19,6 +19,7 @@ from derive.app.files import Loader
 from derive.app.pairing import Target
 from derive.checking import Report, check
 from derive.checking.foreign import recognised
+from derive.checking.foreign.torch.function import forward_of
 from derive.checking.lift.session import CannotLift, current
 from derive.checking.report import CANNOT_RUN
 from derive.errors import BadInput, DeriveError
@@ -115,12 +116,10 @@ def _report(target: Target, settings: Settings, loader: Loader, notes: list[str]
 
 def _shapes(code: Any, reference: Callable[..., Any] | None, settings: Settings, notes: list[str]) -> Mapping[str, str] | None:
     """Given, else annotated on either function, else guessed."""
-    parts = code if isinstance(code, tuple) else (code,)
+    parts = [forward_of(part) if inspect.isclass(part) else part for part in (code if isinstance(code, tuple) else (code,))]
     owner = reference or parts[0]
-    if inspect.isclass(owner):
-        return settings.shapes or None
     names = inspect.signature(owner).parameters.keys() - settings.fixed.keys()
-    annotated = {name: shape for part in parts if not inspect.isclass(part) for name, shape in annotated_shapes(part).items() if name in names}
+    annotated = {name: shape for part in parts for name, shape in annotated_shapes(part).items() if name in names}
     found = guessed_shapes(owner, {**annotated, **annotated_shapes(owner), **settings.shapes}, frozenset(settings.fixed))
     if found.note:
         notes.append(found.note)

@@ -150,7 +150,7 @@ class _File:
 
     def _is_gradient(self, one: Defined) -> bool:
         words = set(_words(one.name))
-        if one.name.startswith("_") or words & _NOT_BY_HAND:
+        if one.name.startswith("_") or words & _NOT_BY_HAND or one.name in self.forwards.values():
             return False
         if one.kind in CUSTOM:
             return True
@@ -217,11 +217,14 @@ class _File:
         """The function that one is the gradient of, by its name; '' if none."""
         forward = self.forwards.get(one.name, "")
         able = {name: other for name, other in self.defined.items() if name not in (one.name, forward) and self._can_be_loss(other, kind)}
-        stem = _stem(one.name)
-        alike = [name for name in able if _stem(name) == stem] if stem else []
+        if forward or one.kind in CUSTOM:  # a layer has no loss
+            able = {name: other for name, other in able.items() if not set(_words(name)) & {"loss", "cost", "objective"}}
+        for stem in (_stem(one.name), _stem(forward)):
+            alike = [name for name in able if _stem(name) == stem] if stem else []
+            if alike:
+                return self._best(alike, able)
         general = [name for name in able if not _stem(name) and set(_words(name)) & _LOSSES and self._takes_as_much(able[name], one)]
-        layer = forward or one.kind in CUSTOM
-        return self._best(alike, able) or ("" if layer else self._best(general, able))
+        return "" if forward or one.kind in CUSTOM else self._best(general, able)
 
     def _can_be_loss(self, other: Defined, kind: str) -> bool:
         if other.kind not in (kind, "plain") or not other.parameters or other.name.startswith("_") or other.name in self.forwards.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import derive
@@ -76,9 +77,15 @@ def show_report(report: Report, screen: Screen) -> None:
             screen.raw()
         screen.verdict(_KINDS[check_status(part)], verdict, title if part.wrt else part.function)
         if part.place is not None and not part.ok:
-            screen.raw(screen.ink(f"    {part.place.file}:{(part.line or part.place).line}", "dim"))
+            screen.raw(screen.ink(f"    {_near(part.place.file)}:{(part.line or part.place).line}", "dim"))
         for line in details:
             _detail(line, screen)
+
+
+def _near(file: str) -> str:
+    """The file as seen from here, where it is below."""
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
 
 
 def _detail(line: str, screen: Screen) -> None:
