@@ -25,10 +25,12 @@ sys.path[:0] = [str(Path(__file__).parent.parent / "tests"), str(Path(__file__).
 from mutants import table  # noqa: E402
 from mutants.mutate import Mutant, all_mutants, sample  # noqa: E402
 from mutants.outcome import Outcome, outcomes  # noqa: E402
+from mutants.peers import verdicts  # noqa: E402
 from mutants.rewrites import TABLE as REWRITES  # noqa: E402
 from variants import VARIANTS, Variant  # noqa: E402
 
 CHUNK = 40
+Task = tuple[str, int, int, int, int, int]  # base, mutants and rewrites of each base, seed, which chunk, how many of it the peers are asked about
 
 
 def bases(names: str) -> list[Variant]:
@@ -47,18 +49,22 @@ def shares(total: int, variants: Sequence[Variant]) -> int:
     return -(-total // len(variants))
 
 
-def work(task: tuple[str, int, int, int, int]) -> list[Outcome]:
+def work(task: Task) -> list[Outcome]:
     """One chunk of the mutants of one base; a base's chunks go to whoever is free."""
-    name, each, rewrites, seed, part = task
+    name, each, rewrites, seed, part, peers = task
     variant = next(v for v in VARIANTS if v.name == name)
-    return outcomes(chosen(variant, each, rewrites, seed)[part * CHUNK:(part + 1) * CHUNK])
+    mine = chosen(variant, each, rewrites, seed)[part * CHUNK:(part + 1) * CHUNK]
+    return outcomes(mine[:peers], verdicts) + outcomes(mine[peers:])
 
 
-def tasks(variants: Sequence[Variant], each: int, rewrites: int, seed: int) -> list[tuple[str, int, int, int, int]]:
-    return [(v.name, each, rewrites, seed, part) for v in variants for part in range(shares(len(chosen(v, each, rewrites, seed)), [v] * CHUNK))]
+def tasks(variants: Sequence[Variant], each: int, rewrites: int, seed: int, peers: int) -> list[Task]:
+    """The chunks of all bases, the first chunks of all before the second ones."""
+    counts = {v.name: len(chosen(v, each, rewrites, seed)) for v in variants}
+    return sorted(((name, each, rewrites, seed, part, peers if part == 0 else 0) for name, n in counts.items() for part in range(-(-n // CHUNK))),
+                  key=lambda task: task[4])
 
 
-def run(todo: Sequence[tuple[str, int, int, int, int]], jobs: int) -> Iterator[list[Outcome]]:
+def run(todo: Sequence[Task], jobs: int) -> Iterator[list[Outcome]]:
     if jobs == 1:
         yield from map(work, todo)
         return
@@ -73,18 +79,18 @@ def main() -> None:
     parser.add_argument("--rewrites", type=int, default=520, help="how many rewrites in all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--bases", default="", help="names of variants, with commas")
+    parser.add_argument("--peers", type=int, default=0, help="how many of the mutants the other checkers are asked about too")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--json", default="", help="a file for one line for each mutant")
     options = parser.parse_args()
     variants = bases(options.bases)
-    todo = tasks(variants, shares(options.sample, variants), shares(options.rewrites, variants), options.seed)
+    todo = tasks(variants, shares(options.sample, variants), shares(options.rewrites, variants), options.seed, shares(options.peers, variants))
     start, found = time.time(), []
-    out = open(options.json, "w", encoding="utf-8") if options.json else None
     for part in run(todo, options.jobs):
         found += part
-        if out is not None:
-            out.writelines(json.dumps(o.row()) + "\n" for o in part)
-            out.flush()
+        if options.json:
+            with open(options.json, "a", encoding="utf-8") as out:
+                out.writelines(json.dumps(o.row()) + "\n" for o in part)
         for o in part:
             if o.alarm:
                 print(table.told(o), flush=True)

@@ -33,7 +33,7 @@ class Answer:
 
 def checked(functions: Functions, variant: Variant) -> Answer:
     """`derive.check` of these functions against the reference of the variant."""
-    start = time.perf_counter()
+    start = time.process_time()
     code: Any = functions if len(functions) == 2 else functions[0]
     family = variant.family
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -42,12 +42,12 @@ def checked(functions: Functions, variant: Variant) -> Answer:
             with limited(LIMIT):
                 report = derive.check(code, reference=family.reference, wrt=list(family.wrt), shapes=dict(family.shapes), assume=family.assume)
         except Late:
-            return Answer(False, "undecided: time", "", f"more than {LIMIT:g} s", time.perf_counter() - start)
+            return Answer(False, "undecided: time", "", f"more than {LIMIT:g} s", time.process_time() - start)
         except derive.DeriveError as error:
-            return Answer(False, f"refused: {type(error).__name__}", "", str(error).splitlines()[0], time.perf_counter() - start)
+            return Answer(False, f"refused: {type(error).__name__}", "", str(error).splitlines()[0], time.process_time() - start)
         except Exception as error:  # a fault of derive's, counted as one
-            return Answer(False, f"fault: {type(error).__name__}", "", str(error)[:200], time.perf_counter() - start)
-    return answer(report, time.perf_counter() - start)
+            return Answer(False, f"fault: {type(error).__name__}", "", str(error)[:200], time.process_time() - start)
+    return answer(report, time.process_time() - start)
 
 
 def answer(report: Report, seconds: float) -> Answer:

@@ -1,4 +1,7 @@
-"""A number with 40 digits that remembers how it was computed, so that a gradient comes from one walk backwards: autodiff that is neither JAX's nor derive's."""
+"""A number with 40 digits that remembers how it was computed, so that a gradient comes from one walk backwards.
+
+This is autodiff that is neither JAX's nor derive's.
+"""
 
 from __future__ import annotations
 

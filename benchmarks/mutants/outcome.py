@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from variants import Variant
 from mutants.checking import Answer, checked
 from mutants.code import Functions, compiled
 from mutants.mutate import Mutant
-from mutants.truth import Late, Spot, at, judged, limited, precise
+from mutants.truth import Late, Spot, at, judged, limited, precise, spots
 
 DECIDED = ("wrong", "cannot run", "right for its own loss", "proved", "exact")
 FORMULA = ("wrong", "cannot run", "right for its own loss", "proved")
@@ -35,6 +35,7 @@ class Outcome:
     seconds: float
     alarm: str
     text: str
+    peers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def decided(self) -> bool:
@@ -48,8 +49,11 @@ class Outcome:
         return asdict(self) | {"decided": self.decided, "for_all_sizes": self.for_all_sizes}
 
 
-def outcome(mutant: Mutant) -> Outcome:
-    """Run, judge and check one mutant."""
+Ask = Callable[[Functions, Variant, Spot], dict[str, str]]
+
+
+def outcome(mutant: Mutant, ask: Ask | None = None) -> Outcome:
+    """Run, judge and check one mutant; ask the peers too, where its gradient is another or it means the same."""
     functions = compiled(mutant.variant, mutant.text, f"{mutant.variant.name} {abs(hash(mutant.text)) % 10**8}")
     truth = judged(functions, mutant.variant)
     said = checked(functions, mutant.variant)
@@ -57,7 +61,9 @@ def outcome(mutant: Mutant) -> Outcome:
     if kind == "same" and said.verdict.startswith(("wrong", "cannot", "right for its own")):
         kind, where = at_example(functions, mutant.variant, said) or (kind, where)
     return Outcome(mutant.variant.name, mutant.kind, mutant.label, kind, where, said.verdict, said.loss, said.ok, said.words, round(said.seconds, 3),
-                   alarm(kind, said), mutant.text)
+                   alarm(kind, said), mutant.text,
+                   ask(functions, mutant.variant, spots(mutant.variant.family, len(functions) == 2)[0])
+                   if ask is not None and (kind == "same" or truth.gap > 1e-9) else {})
 
 
 def alarm(truth: str, said: Answer) -> str:
@@ -93,5 +99,5 @@ def at_example(functions: Functions, variant: Variant, said: Answer) -> tuple[st
         return "different", f"raises at derive's counterexample: {error}"
 
 
-def outcomes(mutants: Iterable[Mutant]) -> list[Outcome]:
-    return [outcome(mutant) for mutant in mutants]
+def outcomes(mutants: Iterable[Mutant], ask: Ask | None = None) -> list[Outcome]:
+    return [outcome(mutant, ask) for mutant in mutants]

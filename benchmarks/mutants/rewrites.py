@@ -105,9 +105,7 @@ def functions(node: ast.Call, name: str) -> Iterator[Change]:
         yield "broadcasting for np.outer", ast.BinOp(ast.Subscript(x, ast.Tuple([every, none], ast.Load()), ast.Load()), ast.Mult(),
                                                      ast.Subscript(node.args[1], ast.Tuple([none, every], ast.Load()), ast.Load()))
     if name == "tanh":
-        two = ast.BinOp(ast.Constant(2.0), ast.Mult(), x)
-        yield "tanh by exponentials", ast.BinOp(ast.Constant(1.0), ast.Sub(), ast.BinOp(ast.Constant(2.0), ast.Div(), ast.BinOp(np("exp", two), ast.Add(),
-                                                                                                                           ast.Constant(1.0))))
+        yield "tanh by exponentials", ast.parse(f"1.0 - 2.0 / (np.exp(2.0 * ({ast.unparse(x)})) + 1.0)", mode="eval").body
 
 
 def axes(node: ast.Call) -> Iterator[Change]:
@@ -119,10 +117,11 @@ def axes(node: ast.Call) -> Iterator[Change]:
         value = word.value
         for old, new in ((-1, 1), (1, -1), (0, -2)):
             if ast.unparse(value) == str(old):
-                yield "an axis from the other end", ast.Call(node.func, node.args, [*rest, ast.keyword("axis", ast.parse(str(new), mode="eval").body)])
+                named = ast.keyword("axis", ast.parse(str(new), mode="eval").body)
+                yield "an axis from the other end", ast.Call(node.func, node.args, [*rest, named])
         if [w.arg for w in rest] == ["keepdims"] and ast.unparse(value) in ("1", "-1"):
-            none = ast.Constant(None)
-            yield "[:, None] for keepdims", ast.Subscript(ast.Call(node.func, node.args, [word]), ast.Tuple([ast.Slice(), none], ast.Load()), ast.Load())
+            column = ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load())
+            yield "[:, None] for keepdims", ast.Subscript(ast.Call(node.func, node.args, [word]), column, ast.Load())
 
 
 def attribute(node: ast.Attribute) -> Iterator[Change]:
@@ -164,14 +163,13 @@ def conditional(node: ast.If) -> Iterator[Change]:
 
 def loop(node: ast.For) -> Iterator[Change]:
     it = node.iter
-    if isinstance(it, ast.Call) and isinstance(it.func, ast.Name) and it.func.id == "range" and len(it.args) == 1 and isinstance(node.target, ast.Name):
-        counter = node.target.id
-        yield "enumerate(range) for range", ast.For(ast.Tuple([ast.Name("_k", ast.Store()), node.target], ast.Store()),
-                                                    ast.Call(ast.Name("enumerate", ast.Load()), [it], []), node.body, node.orelse)
+    counted = isinstance(it, ast.Call) and isinstance(it.func, ast.Name) and it.func.id == "range" and len(it.args) == 1
+    if counted and isinstance(node.target, ast.Name):
+        pair = ast.Tuple([ast.Name("_k", ast.Store()), node.target], ast.Store())
+        yield "enumerate(range) for range", ast.For(pair, ast.Call(ast.Name("enumerate", ast.Load()), [it], []), node.body, node.orelse)
         if not any(isinstance(n, (ast.Continue, ast.Break)) for n in ast.walk(node)):
-            start = ast.Assign([ast.Name(counter, ast.Store())], ast.Constant(0))
-            step = ast.AugAssign(ast.Name(counter, ast.Store()), ast.Add(), ast.Constant(1))
-            test = ast.Compare(ast.Name(counter, ast.Load()), [ast.Lt()], [it.args[0]])
+            start, step = ast.parse(f"{node.target.id} = 0\n{node.target.id} += 1").body
+            test = ast.parse(f"{node.target.id} < {ast.unparse(it.args[0])}", mode="eval").body  # type: ignore[attr-defined]
             yield "a while loop for a for loop", [start, ast.While(test, [*node.body, step], [])]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 
@@ -28,8 +29,25 @@ def summary(found: Sequence[Outcome], seconds: float) -> str:
              f"  false alarms: {sum(o.alarm == 'false alarm' for o in found)} of {truths['same']}",
              f"  decided: {share(sum(o.decided for o in found), len(found))}",
              f"  for all sizes: {share(sum(o.for_all_sizes for o in found), len(found))}",
-             f"  seconds for a check: median {sorted(o.seconds for o in found)[len(found) // 2]:.2f}, mean {sum(o.seconds for o in found) / len(found):.2f}"]
-    return "\n".join([*lines, *undecided(found), *slow(found)])
+             f"  seconds for a check: median {statistics.median(o.seconds for o in found):.2f}, mean {statistics.mean(o.seconds for o in found):.2f}"]
+    return "\n".join([*lines, *peers(found), *undecided(found), *slow(found)])
+
+
+def peers(found: Sequence[Outcome]) -> list[str]:
+    """Who catches what, of the mutants that everybody was asked about: those with another gradient, and those that mean the same."""
+    asked = [o for o in found if o.peers]
+    wrong, same = [o for o in asked if o.truth == "different"], [o for o in asked if o.truth == "same"]
+    if not asked:
+        return []
+    lines = ["", f"of {len(wrong)} mutants with another gradient, and of {len(same)} that mean the same:",
+             f"  {'':40s} caught  missed  no answer  accused"]
+    for name in asked[0].peers:
+        said = Counter(o.peers[name].split(":")[0] for o in wrong)
+        accused = sum(o.peers[name].startswith("caught") for o in same)
+        lines.append(f"  {name:40s} {said['caught']:6d}  {said['missed']:6d}  {said['no answer']:9d}  {accused:7d}")
+    sure, passed = sum(o.decided and not o.ok for o in wrong), sum(o.ok for o in wrong)
+    lines.append(f"  {'derive.check':40s} {sure:6d}  {passed:6d}  {len(wrong) - sure - passed:9d}  {sum(o.alarm == 'false alarm' for o in same):7d}")
+    return lines
 
 
 def undecided(found: Sequence[Outcome]) -> list[str]:

@@ -60,7 +60,8 @@ def digits(value: Any) -> Any:
 
 
 def rounded(array: Any) -> Any:
-    return np.array([float(v.value) if isinstance(v, Number) else float(v) for v in np.ravel(np.asarray(array, dtype=object))]).reshape(np.shape(array))
+    entries = np.ravel(np.asarray(array, dtype=object))
+    return np.array([float(v.value) if isinstance(v, Number) else float(v) for v in entries]).reshape(np.shape(array))
 
 
 def precise(family: Family, arrays: Mapping[str, Any], layer: bool, rng: np.random.Generator | None = None, dout: Any = None) -> tuple[Any, Result]:
@@ -131,16 +132,16 @@ class Late(BaseException):
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Raises `Late` when the time is up."""
+    """Raises `Late` when this much processor time is used up."""
     def stop(*_: Any) -> None:
         raise Late
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @dataclass(frozen=True)
