@@ -93,7 +93,7 @@ WRONG = {
     "p in place of p − y": (lambda W, X, y, lam: X.T @ probabilities(W, X) / X.shape[0] + lam * W, ["lacks −(1/m) Σ_i X_ia · 1{c = y_i}"]),
     "two taken off": (lambda W, X, y, lam: data_gradient(W, X, y, hot=2.0) / X.shape[0] + lam * W, ["1{c = y_i} is multiplied by 2"]),
     "one part in 10⁹ too much": (lambda W, X, y, lam: vectorised(W, X, y, lam) + 1e-9 * W, ["what does not belong there"]),
-    "the other axis": (lambda W, X, y, lam: data_gradient(W, X, y, axis=0) / X.shape[0] + lam * W, ["lacks"]),
+    "the other axis": (lambda W, X, y, lam: data_gradient(W, X, y, axis=0) / X.shape[0] + lam * W, ["the wrong axis"]),
     "divided by the classes": (lambda W, X, y, lam: data_gradient(W, X, y) / W.shape[1] + lam * W, []),
     "a loop without the mean": (naive_without_the_mean, ["lacks the factor 1/m"]),
 }
@@ -151,7 +151,7 @@ def test_code_that_cannot_be_lifted_is_judged_by_numbers_and_its_parts_are_named
         return dW
     report = derive.check(in_order_of_size, reference=softmax_loss, wrt="W", shapes=SHAPES)
     assert report.verdict == "wrong"
-    assert [line.rpartition(" lacks ")[2] for line in report.diagnosis[:2]] == ["the factor 1/m", "λ W_ac"]
+    assert [line.rpartition(" lacks ")[2] for line in report.diagnosis[:2]] == ["the factor 1/m", "λ W_ac, the derivative of the regulariser"]
     right = derive.check(lambda W, X, y, lam: in_order_of_size(W, X, y, lam) / len(X) + lam * W, softmax_loss, "W", SHAPES)
     assert right.ok and right.verdict == "agrees numerically (not a proof)"
     with pytest.raises(derive.CheckFailed, match="required: proved"):

@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from derive.checking.atsizes import AtSizes
+from derive.checking.diagnosis import diagnose, shrunk
 from derive.checking.difference import Differences, apart_in_digits, reasoning
 from derive.checking.formulas import Formulas, equal, on_indices, story_equal
 from derive.checking.numbers import Comparison, Numbers
 from derive.checking.own import OwnLoss, own_program
-from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Report, exact_at, level_of
+from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report, exact_at, level_of
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
 from derive.derivation import Argument, Assumption, Story
 from derive.errors import DeriveError, NotYet
 from derive.face import assumption_texts
 from derive.index import Expr
-from derive.points import enlarged, sizes_of
+from derive.points import enlarged
 from derive.render.telling import story_notation
 
 __all__ = ["Case", "Judge", "own_loss", "value_verdict"]
@@ -160,18 +161,21 @@ class Judge:
         return on_indices(self.case.formulas.gradients[self.wrt], self.story.result.indices)
 
     def _wrong(self, claimed: Expr | None) -> Report:
-        base = replace(self.base, verdict=WRONG, counterexample=self.compared.example)
-        if self.story is None:
-            return base
-        if claimed is not None:
-            try:
-                difference, words = Differences(self.story).explain(claimed)
-            except NotYet as error:
-                difference, words = "", (f"the difference is not told as a formula: {error.met}",)
-            return replace(base, difference=difference, diagnosis=words, assumptions=self._assumptions())
-        seen = [(t.point, t.gradients[self.wrt]) for t in self.case.numbers.trials()
-                if t.error is None and np.shape(t.gradients.get(self.wrt)) == np.shape(t.point.arrays[self.wrt])]
-        return replace(base, diagnosis=(*Differences(self.story).by_numbers(seen, sizes_of(self.truth.arguments)), *self._why_no_formula()))
+        ran = [t for t in self.case.numbers.trials() if t.error is None]
+        seen = [(t.point, array) for t in ran if (array := _numeric(t.gradients.get(self.wrt))) is not None]
+        difference, words = diagnose(self.subject, self.truth, self.wrt, claimed, seen)
+        notes = () if claimed is not None or self.story is None else self._why_no_formula()
+        return replace(self.base, verdict=WRONG, counterexample=self._smallest(), difference=difference, diagnosis=(*words, *notes),
+                       assumptions=self._assumptions() if claimed is not None else ())
+
+    def _smallest(self) -> Example | None:
+        """The counterexample, made as small as it can be where that shows the mistake as well."""
+        for trial in self.case.numbers.trials()[:3]:
+            if trial.error is None and trial.point.style != "ties":
+                found = shrunk(self.subject, self.truth, self.wrt, trial.point)
+                if found is not None:
+                    return found
+        return self.compared.example
 
     # ------------------------------------------------------------------------------------------- its own loss
 
@@ -196,6 +200,14 @@ class Judge:
             return WRONG
         found = self.case.exact.against(own, self.wrt)
         return exact_at(found.sizes, found.note) if found.equal else NUMERIC
+
+
+def _numeric(gradient: object) -> np.ndarray | None:
+    """A returned gradient as numbers; None where it is something else."""
+    try:
+        return None if gradient is None else np.asarray(gradient, dtype=float)
+    except (TypeError, ValueError):
+        return None
 
 
 def value_verdict(subject: Subject, truth: Truth, numbers: Numbers, formulas: Formulas | DeriveError, exact: AtSizes, wrt: str) -> str:

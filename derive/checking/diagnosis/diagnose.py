@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,6 +60,8 @@ class _Told:
     def told(self) -> tuple[str, tuple[str, ...]]:
         """(the difference as a formula, the sentences): what explains everything alone, else all that is known."""
         formula, words = self._by_parts()
+        if words and all(s.right for s in self.kept):
+            return _readable(formula), words
         patterns = [line for row in PATTERNS for line in row(self.bench, self.kept)]
         if words and not _vague(words):
             more = [line for line in patterns if _explains(line) and "the whole gradient" not in line]
@@ -75,7 +78,9 @@ class _Told:
 
     def _by_parts(self) -> tuple[str, tuple[str, ...]]:
         """The formula and its sentences; where they leave something over, what the numbers say of each part."""
-        formula, words = self.differences.explain(self.claimed) if self.claimed is not None else ("", ())
+        formula, words = "", ()
+        with contextlib.suppress(DeriveError):  # a formula that is too large is told by numbers
+            formula, words = self.differences.explain(self.claimed) if self.claimed is not None else ("", ())
         if not words or _vague(words):
             fitting = [(s.point, s.claimed) for s in self.kept if s.claimed.shape == s.true.shape]
             fitted = self.differences.fitted(fitting, sizes_of(self.bench.truth.arguments))

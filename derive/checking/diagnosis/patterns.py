@@ -71,6 +71,8 @@ def _proportional(bench: Bench, seen: Sequence[Seen]) -> Iterator[str]:
         for words, factor in _candidates(bench, ratios[0][0]):
             quotients = [r / factor(s.point) for s, r in ratios]
             number = Fraction(quotients[0]).limit_denominator(12)
+            if number == 1 and words == ("", ""):
+                continue
             if number and all(abs(q - number) < 1e-6 * abs(number) for q in quotients):
                 yield from _factor_words(number, words)
                 return

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from derive.checking.diagnosis.bench import Bench, Clock, Seen
+from derive.checking.diagnosis.bench import Bench, Clock, Seen, off
+from derive.checking.difference import reasoning
 from derive.checking.report import Example
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
 from derive.derivation import Story
 from derive.errors import NotYet
+from derive.evaluate import Evaluator
 from derive.points import Point
 
 __all__ = ["shrunk"]
@@ -37,7 +39,7 @@ def shrunk(subject: Subject, truth: Truth, wrt: str, start: Point, *, seconds: f
     except NotYet:
         story = None
     shrinker = _Shrinker(Bench(subject, truth, wrt, story), Clock(seconds))
-    if not shrinker.wrong(start):
+    if not shrinker.agreed(start) or not shrinker.wrong(start):
         return None
     return shrinker.example(shrinker.numbers(shrinker.sizes(start) if story is not None else start))
 
@@ -45,6 +47,11 @@ def shrunk(subject: Subject, truth: Truth, wrt: str, start: Point, *, seconds: f
 class _Shrinker:
     def __init__(self, bench: Bench, clock: Clock) -> None:
         self.bench, self.clock = bench, clock
+
+    def agreed(self, point: Point) -> bool:
+        """Whether the derivation says what the truth says at a point, so that it can stand for it at others."""
+        found = self.bench.true(point.sizes, point.arrays)
+        return found is not None and not off(found, np.asarray(self.bench.truth.gradient(point.arrays, self.bench.wrt), dtype=float))
 
     def wrong(self, point: Point) -> bool:
         """Whether it is clearly wrong at a point, and as wrong beside it."""
@@ -97,14 +104,24 @@ class _Shrinker:
         return point
 
     def example(self, point: Point) -> Example | None:
-        """The example at a point, confirmed by the truth itself and not by the derivation."""
-        claimed = self.bench.claimed(point.arrays)
-        true = np.asarray(self.bench.truth.gradient(point.arrays, self.bench.wrt), dtype=float)
-        if claimed is None or claimed.shape != true.shape or _gap(Seen(point, claimed, true)) is None:
+        """The example at a point, with the true value in high precision."""
+        claimed, true = self.bench.claimed(point.arrays), self._exactly(point)
+        if claimed is None or true is None or claimed.shape != true.shape or _gap(Seen(point, claimed, true)) is None:
             return None
         place = tuple(int(k) for k in np.unravel_index(int(np.abs(claimed - true).argmax()), true.shape))
         names = self.bench.subject.pasted(point.arrays)
         return Example(dict(point.sizes), names, float(claimed[place]), float(true[place]), place)
+
+
+    def _exactly(self, point: Point) -> np.ndarray | None:
+        story = self.bench.story
+        if story is None:
+            return np.asarray(self.bench.truth.gradient(point.arrays, self.bench.wrt), dtype=float)
+        try:
+            found = Evaluator(point.sizes, point.arrays, reasoning(story)).array(story.result.body, story.result.indices)
+        except (IndexError, ZeroDivisionError, KeyError):
+            return None
+        return found.astype(float).reshape(np.shape(point.arrays[self.bench.wrt]))
 
 
 def _gap(seen: Seen | None) -> float | None:

@@ -73,11 +73,12 @@ def variants(story: Story) -> list[Variant]:
     for k, definition in enumerate(whole):
         where = show.where(definition)
         backward = definition.role in ("cotangent", "result")
-        for change, body in _everywhere(definition.body, definition, story, show):
-            if not backward and change.rank > 1:
-                continue
-            changed = (*whole[:k], replace(definition, body=body), *whole[k + 1:])
-            out.append(Variant(changed, f"{where}{change.words}", change.rank + (not backward), not backward))
+        written = next((d.body for d in story.definitions if d.name == definition.name and not backward), definition.body)
+        for start in dict.fromkeys((definition.body, written)):  # as it is reasoned with and as it was written, with a shift that a slip undoes
+            for change, body in _everywhere(start, definition, story, show):
+                if backward or change.rank <= 1:
+                    changed = (*whole[:k], replace(definition, body=body), *whole[k + 1:])
+                    out.append(Variant(changed, f"{where}{change.words}", change.rank + (not backward), not backward))
     return sorted(out, key=lambda v: v.rank)
 
 
@@ -102,10 +103,9 @@ class _Shower:
 
 def _everywhere(node: Expr, definition: Definition, story: Story, show: _Shower) -> Iterator[tuple[_Change, Expr]]:
     """(a change, the whole body after it) for every node that a change applies to."""
-    for rows in (_CHANGES.get(type(node), ()),):
-        for row in rows:
-            for change in row(node, definition, story, show):
-                yield change, change.after
+    for row in _CHANGES.get(type(node), ()):
+        for change in row(node, definition, story, show):
+            yield change, change.after
     for kid in dict.fromkeys(node.kids):
         if isinstance(kid, (Index, Size, Num)) or (isinstance(node, At) and kid in node.indices):
             continue
@@ -202,7 +202,8 @@ def _names(node: At, definition: Definition, story: Story, show: _Shower) -> Ite
 
 def _powers(node: Pow, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
     if not isinstance(node.args[0], (Size, Num)):
-        yield _Change(node.args[0] if node.args[1] != -1 else num(1), f"the power of {show(node.args[0])} is missing: it stands in place of {show(node)}", 2)
+        fewer = node.args[0] if node.args[1] != -1 else num(1)
+        yield _Change(fewer, f"the power of {show(node.args[0])} is missing: it stands in place of {show(node)}", 2)
 
 
 def _indicators(node: Delta | Iverson, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
