@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -48,12 +48,14 @@ class Claims:
         arguments: the arguments with their symbolic shapes.
         constants: values of the parameters that are held fixed, such as options among `nondiff_argnums`.
         parameters: all parameters of f, in order.
+        programs: f as it was read, by the number of its value; or why it could not be read.
     """
 
     code: Any
     arguments: tuple[Argument, ...]
     constants: Arrays
     parameters: tuple[str, ...]
+    programs: dict[int, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:

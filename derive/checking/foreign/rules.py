@@ -129,8 +129,8 @@ class _Answer:
 
     def _run(self) -> None:
         for point in tried_at(self.question, _POINTS):
-            true = np.asarray(self.question.true(point.arrays))
             try:
+                true = np.asarray(self.question.true(point.arrays))
                 claimed = np.asarray(self.question.claimed(point.arrays))
             except Exception as error:  # whatever the user's rule raises, or JAX about it, is reported
                 self.failure = f"it raises {type(error).__name__}: {_first_line(error)} (at sizes {point.sizes})"

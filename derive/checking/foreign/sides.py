@@ -23,6 +23,7 @@ __all__ = ["Output", "Question", "jvp_question", "outputs_of", "tried_at", "valu
 
 Arrays = Mapping[str, Any]
 Run = Callable[[Arrays], np.ndarray]
+_QUICK = {"xla_backend_optimization_level": 0}  # compiled in half the time, for small arrays
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def written(program: Program) -> Expr:
 
 def _numbers(function: Callable[[Arrays], Any], *, compiled: bool = True) -> Run:
     """A function of named numbers in 64-bit."""
-    fast = jax.jit(function) if compiled else function
+    fast = jax.jit(function, compiler_options=_QUICK) if compiled else function
 
     def run(arrays: Arrays) -> np.ndarray:
         with jax.enable_x64(True):
@@ -79,9 +80,23 @@ def _program(c: Claims, function: Callable[[Arrays], Any], source: Any, more: Se
     return read(named(function, [a.name for a in arguments], source), shapes)
 
 
+def _primal(c: Claims, output: int = 0) -> Program:
+    """One value of f, read once."""
+    if output not in c.programs:
+        try:
+            c.programs[output] = _program(c, lambda given: jax.tree.leaves(c.primal(given))[output], c.code.fun)
+        except DeriveError as error:
+            c.programs[output] = error
+    found = c.programs[output]
+    if isinstance(found, DeriveError):
+        raise found
+    assert isinstance(found, Program)
+    return found
+
+
 def _known(c: Claims) -> tuple[Assumption, ...]:
     try:
-        return _program(c, lambda given: jax.tree.leaves(c.primal(given))[0], c.code.fun).assumptions
+        return _primal(c).assumptions
     except DeriveError:
         return ()
 
@@ -101,7 +116,7 @@ def outputs_of(c: Claims, assumptions: Sequence[Assumption] = ()) -> tuple[Outpu
         NotYet: it cannot be read what shape one of them has.
     """
     bounds = label_bounds([a.condition for a in (*assumptions, *_known(c))])
-    leaves = _values_at(c, next(points(c.arguments, bounds)).arrays)
+    leaves = _abstract(c, next(points(c.arguments, bounds)).sizes)
     taken, out = {a.name for a in c.arguments}, []
     for k, leaf in enumerate(leaves):
         seed = "dout" if len(leaves) == 1 else f"dout_{k + 1}"
@@ -111,28 +126,41 @@ def outputs_of(c: Claims, assumptions: Sequence[Assumption] = ()) -> tuple[Outpu
     return tuple(out)
 
 
-def _values_at(c: Claims, arrays: Arrays) -> list[Any]:
+def _abstract(c: Claims, sizes: Mapping[str, int]) -> list[Any]:
+    """Shape and dtype of each value of f at these sizes."""
+    dtypes = {"float": jnp.float64, "int": jnp.int64, "bool": jnp.bool_}
     with jax.enable_x64(True):
-        return jax.tree.leaves(c.primal({name: jnp.asarray(value) for name, value in arrays.items()}))
+        given = {a.name: jax.ShapeDtypeStruct(tuple(concrete(n, dict(sizes)) for n in a.shape), dtypes[a.kind]) for a in c.arguments}
+        return jax.tree.leaves(jax.eval_shape(c.primal, given))
 
 
 def _value_shape(c: Claims, output: int) -> tuple[Expr, ...]:
     """The shape of one value: as it is read, else as it is at several sizes."""
     try:
-        return _program(c, lambda given: jax.tree.leaves(c.primal(given))[output], c.code.fun).shape
+        return _primal(c, output).shape
     except DeriveError:
-        dtypes = {"float": float, "int": int, "bool": bool}
-
-        def at(sizes: Mapping[str, int]) -> tuple[int, ...]:
-            arrays: dict[str, np.ndarray] = {a.name: np.zeros([concrete(n, dict(sizes)) for n in a.shape], dtypes[a.kind]) for a in c.arguments}
-            return np.shape(_values_at(c, arrays)[output])
-
-        return value_shape(c.arguments, at)
+        return value_shape(c.arguments, lambda sizes: tuple(_abstract(c, sizes)[output].shape))
 
 
 def _picked(outputs: Sequence[Output], values: Any) -> list[Any]:
     """The values that something flows into."""
     return [leaf for one, leaf in zip(outputs, jax.tree.leaves(values)) if one.seed]
+
+
+def _pulled(function: Callable[[Any], list[Any]], x: Any, seeds: list[Any]) -> Any:
+    """Σ seed · ∂f/∂x; entry by entry where JAX has only the forward mode, as for a loop of unknown length."""
+    try:
+        return jax.vjp(function, x)[1](seeds)[0]
+    except ValueError as error:
+        if "Reverse-mode" not in str(error):
+            raise
+
+    def entry(direction: Any) -> Any:
+        _, moved = jax.jvp(function, (x,), (direction,))
+        return sum(jnp.sum(seed * one) for seed, one in zip(seeds, moved))
+
+    basis = jnp.eye(x.size, dtype=x.dtype).reshape(x.size, *x.shape)
+    return jax.vmap(entry)(basis).reshape(x.shape)
 
 
 # ------------------------------------------------------------------------------------------- the questions
@@ -146,7 +174,7 @@ def value_question(c: VjpClaims | JvpClaims, output: int) -> Question:
 
     source = c.code.fwd if isinstance(c, VjpClaims) else c.code.jvp
     return Question(_numbers(pick(c.value), compiled=_can_compile(c)), _numbers(pick(c.primal)), c.arguments,
-                    lambda: _program(c, pick(c.value), source), lambda: (_program(c, pick(c.primal), c.code.fun), None), _known(c))
+                    lambda: _program(c, pick(c.value), source), lambda: (_primal(c, output), None), _known(c))
 
 
 def vjp_question(c: VjpClaims, outputs: Sequence[Output], wrt: str, extra: Sequence[Assumption]) -> Question:
@@ -155,7 +183,7 @@ def vjp_question(c: VjpClaims, outputs: Sequence[Output], wrt: str, extra: Seque
 
     def truth() -> tuple[Program, Story]:
         if len(seeds) == 1 and len(outputs) == 1:
-            story = differentiate(_program(c, c.primal, c.code.fun), wrt, "vjp", extra)
+            story = differentiate(_primal(c), wrt, "vjp", extra)
         else:
             story = differentiate(_program(c, paired, c.code.fun, seeds), wrt, "gradient", extra)
         story = replace(story, source=replace(story.source, arguments=(*c.arguments, *seeds)))
@@ -165,11 +193,7 @@ def vjp_question(c: VjpClaims, outputs: Sequence[Output], wrt: str, extra: Seque
         return sum(jnp.sum(given[one.name] * value) for one, value in zip(seeds, _picked(outputs, c.primal(given))))
 
     def pulled(function: Callable[[Arrays], Any]) -> Callable[[Arrays], Any]:
-        def run(given: Arrays) -> Any:
-            _, back = jax.vjp(lambda x: _picked(outputs, function({**given, wrt: x})), given[wrt])
-            return back([given[one.name] for one in seeds])[0]
-
-        return run
+        return lambda given: _pulled(lambda x: _picked(outputs, function({**given, wrt: x})), given[wrt], [given[one.name] for one in seeds])
 
     return Question(_numbers(pulled(c.ruled), compiled=_can_compile(c)), _numbers(pulled(c.primal)), (*c.arguments, *seeds),
                     lambda: _program(c, lambda given: c.cotangent(given, [one.seed for one in outputs], wrt), c.code.bwd, seeds),
@@ -182,9 +206,6 @@ def jvp_question(c: JvpClaims, outputs: Sequence[Output], output: int, wrt: Sequ
     tangents = {name: next(n for n in (f"{name}_dot", f"d_{name}", f"{name}_tangent") if n not in taken) for name in wrt}
     moved = tuple(Argument(tangents[a.name], a.shape) for a in c.arguments if a.name in tangents)
 
-    def value(given: Arrays) -> Any:
-        return jax.tree.leaves(c.primal(given))[output]
-
     def pushed(function: Callable[[Arrays], Any]) -> Callable[[Arrays], Any]:
         def run(given: Arrays) -> Any:
             _, out = jax.jvp(lambda xs: jax.tree.leaves(function({**given, **xs}))[output],
@@ -194,7 +215,7 @@ def jvp_question(c: JvpClaims, outputs: Sequence[Output], output: int, wrt: Sequ
         return run
 
     def truth() -> tuple[Program, Story | None]:
-        program = _program(c, value, c.code.fun)
+        program = _primal(c, output)
         stories = [differentiate(program, name, "jacobian", extra) for name in wrt]
         return _directional(stories, tangents, outputs[output].argument.shape, moved)
 
