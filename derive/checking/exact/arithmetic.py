@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from derive.checking.exact.numbers import RANK, Number, Pick, as_number, compare, is_number, picked
+from derive.checking.exact.signs import positive
 from derive.checking.exact.simplify import minus, plus, times, to_power
 from derive.checking.lift.session import bad, refuse
 from derive.index import ONE, ZERO, Const, Fn, Num, Where, num
@@ -51,9 +52,20 @@ def _higher(u: Number, v: Number, least: str = "bool") -> str:
     return max(u.kind, v.kind, least, key=RANK.__getitem__)
 
 
+def _infinite(u: Number) -> bool:
+    return isinstance(u.expr, Const) and u.expr.args[0] != "pi"
+
+
 def _finite(*numbers: Number) -> None:
-    if any(isinstance(number.expr, Const) and number.expr.args[0] != "pi" for number in numbers):
+    if any(map(_infinite, numbers)):
         refuse("an infinite number")
+
+
+def _with_infinite(u: Number, v: Number) -> Number:
+    """u + v where one of them is infinite."""
+    if _infinite(u) and _infinite(v) and u.expr is not v.expr:
+        refuse("the difference of infinite numbers")
+    return u if _infinite(u) else v
 
 
 @_by_cases
@@ -61,7 +73,8 @@ def add(u: Number, v: Number) -> Number:
     """u + v."""
     if u.kind == v.kind == "bool":
         return either(u, v)
-    _finite(u, v)
+    if _infinite(u) or _infinite(v):
+        return _with_infinite(u, v)
     return Number(plus(u.expr, v.expr), _higher(u, v))
 
 
@@ -70,19 +83,25 @@ def subtract(u: Number, v: Number) -> Number:
     """u − v."""
     if u.kind == v.kind == "bool":
         bad("NumPy refuses to subtract booleans", "use ^ or astype")
-    _finite(u, v)
+    if _infinite(u) or _infinite(v):
+        return _with_infinite(u, negative(v))
     return Number(minus(u.expr, v.expr), _higher(u, v))
 
 
 @_by_cases
 def multiply(u: Number, v: Number) -> Number:
     """u v."""
+    for one, other in ((u, v), (v, u)):
+        if _infinite(one) and isinstance(other.expr, Num) and other.expr is not ZERO:
+            return one if other.expr.value > 0 else negative(one)
     _finite(u, v)
     return Number(times(u.expr, v.expr), _higher(u, v))
 
 
 def divide(u: Number, v: Number) -> Number:
     """u / v."""
+    if _infinite(u) and positive(v.expr):
+        return u
     _finite(u, v)
     if v.expr is ZERO:
         refuse("a division by 0")

@@ -9,7 +9,8 @@ several stands in the way, each of them is the largest in turn.
 from __future__ import annotations
 
 from derive.checking.exact.field import Beyond, Symbol, Value, prime
-from derive.checking.exact.image import Image, flat, postorder
+from derive.checking.exact.forms import flat
+from derive.checking.exact.image import Image, postorder
 from derive.checking.exact.order import Fact, Form, contradictory
 from derive.index import ONE, At, Expr, Fn, Iverson, mul, sub, substitute, walk
 
@@ -19,7 +20,7 @@ _MOST_CASES, _MOST_QUESTIONS = 400, 120
 _MOST_NODES = 150_000
 _CERTAIN = 2.0**-100
 
-_shared: list[Image] = []
+_shared: dict[bool, Image] = {}
 
 
 def reset() -> None:
@@ -27,11 +28,12 @@ def reset() -> None:
     _shared.clear()
 
 
-def _image() -> Image:
-    if not _shared or len(_shared[0].images) > _MOST_NODES:
-        _shared[:] = [Image()]
-    _shared[0].work = 0
-    return _shared[0]
+def _image(ties: bool) -> Image:
+    """The image that questions are answered in, where two compared numbers may be equal and where not."""
+    if ties not in _shared or len(_shared[ties].images) > _MOST_NODES:
+        _shared[ties] = Image(ties=ties)
+    _shared[ties].work = 0
+    return _shared[ties]
 
 
 def equal(left: Expr, right: Expr, condition: Expr = ONE) -> bool:
@@ -49,7 +51,7 @@ def equal_ties_aside(left: Expr, right: Expr, condition: Expr = ONE) -> bool:
 
 def impossible(condition: Expr) -> bool:
     """Whether no real inputs satisfy a condition, as far as linear inequalities tell."""
-    image = _image()
+    image = _image(True)
     try:
         return _impossible(image, condition)
     except (Beyond, RecursionError):
@@ -65,7 +67,7 @@ def _decided(left: Expr, right: Expr, condition: Expr, ties: bool) -> bool:
     if left is right:
         return True
     try:
-        return _Question(_image(), ties).holds(left, right, condition)
+        return _Question(_image(ties)).holds(left, right, condition)
     except (Beyond, OverflowError, RecursionError):
         return False
 
@@ -73,8 +75,8 @@ def _decided(left: Expr, right: Expr, condition: Expr, ties: bool) -> bool:
 class _Question:
     """One question, and how many further ones it may lead to."""
 
-    def __init__(self, image: Image, ties: bool) -> None:
-        self.image, self.ties = image, ties
+    def __init__(self, image: Image) -> None:
+        self.image = image
         self.left = _MOST_QUESTIONS
 
     def holds(self, left: Expr, right: Expr, condition: Expr) -> bool:
@@ -82,15 +84,19 @@ class _Question:
         self.left -= 1
         if self.left < 0:
             raise Beyond
-        gap = self._gap(left, right, condition)
-        if gap is None:
-            return False
-        if _Cases(self.image).vanishes(gap, ()):
-            return True
-        largest = _largest(left, right, condition)
+        largest, gap = None, None
+        try:
+            gap = self._gap(left, right, condition)
+            if gap is None or _Cases(self.image).vanishes(gap, ()):
+                return gap is not None
+            largest = self._largest(left, right, condition)
+        except Beyond:
+            largest = self._largest(left, right, condition)
+            if largest is None:
+                raise
         if largest is not None:
             return self._each_largest(largest, (left, right, condition))
-        return self.ties and self._where_equal(gap, (left, right, condition))
+        return gap is not None and self.image.ties and self._where_equal(gap, (left, right, condition))
 
     def _gap(self, left: Expr, right: Expr, condition: Expr) -> Value | None:
         """The condition times the difference; None where something is undefined, or of too high a degree for its value to tell."""
@@ -101,8 +107,13 @@ class _Question:
         if sum(image.degrees[node] for node in (left, right, condition)) / prime() > _CERTAIN:
             return None
         u, v, q = (value for value in values if value is not None)
-        gap = image.mul(q, image.sub(u, v))
-        return gap if self.ties else {product: x for product, x in gap.items() if not any(symbol[0] == "=" for symbol in product)}
+        return image.mul(q, image.sub(u, v))
+
+    def _largest(self, *nodes: Expr) -> Expr | None:
+        """An innermost maximum that is kept as it is."""
+        found = [node for node in postorder(*nodes) if isinstance(node, Fn) and node.args[0] == "max"]
+        inside = {part for node in found for part in node.args[1]}
+        return next((node for node in found if node not in inside and node in self.image.kept), None)
 
     def _each_largest(self, largest: Expr, parts: tuple[Expr, Expr, Expr]) -> bool:
         """The question with a maximum replaced by each of what it is the maximum of, where that is the largest."""
@@ -127,13 +138,6 @@ class _Question:
                     return False
             gap = self.image.restricted(gap, symbol, False)
         return _Cases(self.image).vanishes(gap, ())
-
-
-def _largest(*nodes: Expr) -> Expr | None:
-    """An innermost maximum of more than two numbers."""
-    found = [node for node in postorder(*nodes) if isinstance(node, Fn) and node.args[0] == "max"]
-    inside = {part for node in found for part in node.args[1]}
-    return next((node for node in found if node not in inside and len(set(flat((node,)))) > 2), None)
 
 
 def _solved(image: Image, symbol: Symbol) -> dict[Expr, Expr] | None:

@@ -5,6 +5,7 @@ Legend: u, v, w, t are expressions.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from derive.checking.exact.field import Value
@@ -12,17 +13,46 @@ from derive.checking.exact.linear import Linear, combined
 from derive.checking.exact.order import Form
 from derive.checking.exact.signs import positive
 from derive.checking.exact.simplify import times
-from derive.index import ONE, Add, Expr, Fn, Mul, Num, Pow, mul, num
+from derive.index import ONE, ZERO, Add, Delta, Expr, Fn, Iverson, Mul, Num, Pow, Where, mul, neg, num
 from derive.rules.functions import FUNCTIONS
 
-__all__ = ["Forms"]
+__all__ = ["Forms", "MAXIMA", "flat", "written_as_choice"]
+
+# Functions that are read as maxima.
+MAXIMA: dict[str, Callable[..., tuple[Expr, ...]]] = {
+    "max": lambda u, *rest: (u, *rest),
+    "relu": lambda u: (u, ZERO),
+    "abs": lambda u: (u, neg(u)),
+}
+
+
+def flat(args: tuple[Expr, ...]) -> Iterator[Expr]:
+    """The arguments, with those of maxima among them in their place."""
+    for u in args:
+        if isinstance(u, Fn) and u.args[0] == "max":
+            yield from flat(u.args[1])
+        else:
+            yield u
+
+
+def written_as_choice(forms: list[Form]) -> bool:
+    """Whether a maximum is written v + [u > v] (u − v): of a number and something, or of multiples of the same; others are kept."""
+    if len(forms) == 1:
+        return True
+    if len(forms) > 2:
+        return False
+    f, g = forms
+    if not f.keys() - {0} or not g.keys() - {0}:
+        return True
+    n = min(f)
+    return f.keys() == g.keys() and all(f[n] * g[k] == g[n] * f[k] for k in f)
 
 
 class Forms(Linear):
     """The linear form of an expression, worked out once.  None is that of what is undefined."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, ties: bool = True) -> None:
+        super().__init__(ties=ties)
         self.linear: dict[Expr, Form | None] = {}
 
     def image(self, root: Expr) -> Value | None:
@@ -45,13 +75,57 @@ class Forms(Linear):
             return self._together([self.form(u) for u in node.args[0]])
         if isinstance(node, Mul):
             return self._multiplied(node, node.args[0], value)
-        if isinstance(node, Pow) and node.args[1].denominator == 1 and 2 <= node.args[1] <= 4:
-            return self._multiplied(node, (node.args[0],) * int(node.args[1]), value)
         if isinstance(node, Pow) and node.args[1].denominator == 1:
-            return self._inverted(node, value)
-        if isinstance(node, Fn) and node.args[0] == "log":
-            return self.log_form(node.args[1][0])
+            if 2 <= node.args[1] <= 4:
+                return self._multiplied(node, (node.args[0],) * int(node.args[1]), value)
+            return self._inverted(node, value) if node.args[1] < 0 else self._alone(node, value)
+        if isinstance(node, (Iverson, Delta)):
+            return self.form_of_condition(value)
+        if isinstance(node, Where):
+            return self._chosen(node, value)
+        if isinstance(node, Fn):
+            return self._form_of_function(node, value)
         return self._alone(node, value)
+
+    def _form_of_function(self, node: Fn, value: Value) -> Form | None:
+        name, args = node.args
+        if name == "log":
+            return self.log_form(args[0])
+        if name in MAXIMA:
+            forms = self.members(MAXIMA[name](*args))
+            return self._larger(node, value, forms) if forms is not None and written_as_choice(forms) else self._alone(node, value)
+        if name == "min":
+            inner = self.form(Fn("max", tuple(map(neg, args))))
+            return None if inner is None else {n: -c for n, c in inner.items()}
+        return self._alone(node, value)
+
+    def members(self, args: tuple[Expr, ...]) -> list[Form] | None:
+        """The forms of what a maximum is of, each once, in an order of their own; None where one is undefined."""
+        parts = [self.form(u) for u in flat(args)]
+        forms = {tuple(sorted(form.items())): form for form in parts if form is not None}
+        return None if any(form is None for form in parts) else [forms[key] for key in sorted(forms)]
+
+    def _larger(self, node: Expr, value: Value, forms: list[Form]) -> Form:
+        """max(u, v) = v + [u > v] (u − v), multiplied out."""
+        if len(forms) == 1:
+            return forms[0]
+        f, g = forms
+        gap = combined(f, g, -1)
+        product = self.product_form(self.form_of_condition(self.indicator(">", gap)), gap)
+        return self._alone(node, value) if product is None else combined(g, self.form_without_tie(product, gap))
+
+    def _chosen(self, node: Expr, value: Value) -> Form | None:
+        """v + q (u − v), multiplied out."""
+        condition, u, v = self.image(node.args[0]), self.form(node.args[1]), self.form(node.args[2])
+        if condition is None or u is None or v is None:
+            return None
+        gap = combined(u, v, -1)
+        product = self.product_form(self.form_of_condition(condition), gap)
+        return self._alone(node, value) if product is None else combined(v, self.form_without_tie(product, gap))
+
+    def form_of_condition(self, value: Value) -> Form:
+        """A 0/1 value as a sum of products of conditions."""
+        return {self.numbered({product: 1}): Fraction(x if x < self.p // 2 else x - self.p) for product, x in value.items()}
 
     def _alone(self, node: Expr, value: Value) -> Form:
         if not value:
@@ -65,6 +139,8 @@ class Forms(Linear):
         for u in parts:
             form = self.form(u)
             out = None if out is None or form is None else self.product_form(out, form)
+        for u in parts if out is not None else ():
+            out = self.form_without_tie(out or {}, self.form(u) or {})
         return self._alone(node, value) if out is None else out
 
     def _inverted(self, node: Expr, value: Value) -> Form | None:

@@ -8,26 +8,20 @@ Legend: u, v, w are expressions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, ClassVar
 
 from derive.checking.exact.field import UNIT, Beyond, Value
-from derive.checking.exact.forms import Forms
+from derive.checking.exact.forms import MAXIMA, Forms, written_as_choice
 from derive.checking.exact.linear import combined
-from derive.checking.exact.order import Form
 from derive.checking.exact.signs import positive
 from derive.index import ONE, ZERO, Add, At, Const, Delta, Expr, Fn, Iverson, Mul, Num, Pow, Stop, Where, mul, neg, num, power
 from derive.rules.functions import FUNCTIONS
 
-__all__ = ["Image", "flat", "postorder"]
+__all__ = ["Image", "postorder"]
 
-# Functions that are read as maxima.
-_MAXIMA: dict[str, Callable[..., tuple[Expr, ...]]] = {
-    "max": lambda u, *rest: (u, *rest),
-    "relu": lambda u: (u, ZERO),
-    "abs": lambda u: (u, neg(u)),
-}
 _PARITY = {"sin": -1, "erf": -1, "atan": -1, "cos": 1}
 
 
@@ -49,10 +43,11 @@ def postorder(*roots: Expr) -> Iterator[Expr]:
 class Image(Forms):
     """Values and linear forms of expressions, each worked out once.  None is the value of what is undefined."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, ties: bool = True) -> None:
+        super().__init__(ties=ties)
         self.images: dict[Expr, Value | None] = {}
         self.degrees: dict[Expr, float] = {}
+        self.kept: set[Expr] = set()
 
     def image(self, root: Expr) -> Value | None:
         """The value of an expression.
@@ -101,6 +96,9 @@ class Image(Forms):
             if part is None:
                 return None
             out = self.mul(out, part)
+        if any(symbol[0] == "=" for product in out for symbol in product):
+            for u in node.args[0]:
+                out = self.without_tie(out, self.form(u))
         return out
 
     def _stop(self, node: Expr) -> Value | None:
@@ -114,7 +112,12 @@ class Image(Forms):
             return u if condition else v
         if u is None or v is None:
             return None
-        return self.add(self.mul(condition, u), self.mul(self.other(condition), v))
+        gap = self.sub(u, v)
+        if any(symbol[0] == "=" for product in condition for symbol in product):
+            forms = [self.form(kid) for kid in node.args[1:]]
+            gap_form = None if forms[0] is None or forms[1] is None else combined(forms[0], forms[1], -1)
+            return self.add(v, self.without_tie(self.mul(condition, gap), gap_form))
+        return self.add(v, self.mul(condition, gap))
 
     # ------------------------------------------------------------------------------------------- powers
 
@@ -136,6 +139,9 @@ class Image(Forms):
             return self.image(power(Fn("abs", (base.args[0],)), base.args[1] * e))
         if isinstance(base, Pow) and positive(base.args[0]):
             return self.image(power(base.args[0], base.args[1] * e))
+        if isinstance(base, Mul) and len(set(base.args[0])) < len(base.args[0]):
+            powers = Counter(base.args[0])
+            return self._fractional_of(mul(*(power(u, n) for u, n in powers.items())), e)
         if isinstance(base, Mul):
             apart = [u for u in base.args[0] if positive(u) or _square(u)]
             rest = mul(*(u for u in base.args[0] if u not in apart))
@@ -149,6 +155,10 @@ class Image(Forms):
             return self.root_of_number(lead, e) if form[0] > 0 else None
         return self.mul(self.root_of_number(lead, e), self.powered(self.mul(self.number(1 / lead), value), e))
 
+    def _fractional_of(self, base: Expr, e: Fraction) -> Value | None:
+        value = self.image(base)
+        return None if value is None else self._fractional(base, value, e)
+
     # ------------------------------------------------------------------------------------------- functions
 
     def _function(self, node: Expr) -> Value | None:
@@ -160,8 +170,8 @@ class Image(Forms):
         if name == "log":
             form = self.log_form(args[0])
             return None if form is None else self.value_of(form)
-        if name in _MAXIMA:
-            return self._maximum(node, _MAXIMA[name](*args))
+        if name in MAXIMA:
+            return self._maximum(node, MAXIMA[name](*args))
         if name == "min":
             return self.image(neg(Fn("max", tuple(map(neg, args)))))
         row = FUNCTIONS[name]
@@ -194,22 +204,15 @@ class Image(Forms):
         return self.exponential(form)
 
     def _maximum(self, node: Expr, args: tuple[Expr, ...]) -> Value | None:
-        forms: dict[int, Form] = {}
-        for u in flat(args):
-            value, form = self.image(u), self.form(u)
-            if value is None or form is None:
-                return None
-            forms[self.numbered(value)] = form
-        order = sorted(forms)
-        if len(order) == 1:
-            return self.values[order[0]]
-        if len(order) == 2:
-            (m, f), (n, g) = ((k, forms[k]) for k in order)
-            above = self.indicator(">", combined(f, g, -1))
-            result = self.add(self.values[n], self.mul(above, self.sub(self.values[m], self.values[n])))
-        else:
-            result = self.atom(("max", *order))
-        self.maxima[self.numbered(result)] = [forms[k] for k in order]
+        forms = self.members(args)
+        if forms is None:
+            return None
+        if written_as_choice(forms):
+            gap = combined(forms[0], forms[-1], -1)
+            return self.add(self.value_of(forms[-1]), self.without_tie(self.mul(self.indicator(">", gap), self.value_of(gap)), gap))
+        result = self.atom(("max", *(tuple(sorted(form.items())) for form in forms)))
+        self.maxima[self.numbered(result)] = forms
+        self.kept.add(node)
         return result
 
     # ------------------------------------------------------------------------------------------- comparisons
@@ -250,12 +253,3 @@ class Image(Forms):
 
 def _square(u: Expr) -> bool:
     return isinstance(u, Pow) and u.args[1].denominator == 1 and u.args[1] % 2 == 0
-
-
-def flat(args: tuple[Expr, ...]) -> Iterator[Expr]:
-    """The arguments, with those of maxima among them in their place."""
-    for u in args:
-        if isinstance(u, Fn) and u.args[0] == "max":
-            yield from flat(u.args[1])
-        else:
-            yield u

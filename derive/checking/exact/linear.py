@@ -17,7 +17,7 @@ from derive.index import ONE, Expr, add, mul, num
 
 __all__ = ["Linear", "combined"]
 
-_MOST_PRODUCTS = 256
+_MOST_PRODUCTS, _MOST_SPLIT = 256, 1
 _MOST_FACTORED = 10**24
 # exp(t / _PARTS) is the number that exp(c t) is a power of.
 _PARTS = 2**24 * 3**6 * 5**16 * 7**2 * 11 * 13
@@ -33,10 +33,15 @@ def combined(f: Form, g: Form, c: Fraction | int = 1) -> Form:
 
 
 class Linear(Field):
-    """Numbers products by their values, and keeps what is known of each."""
+    """Numbers products by their values, and keeps what is known of each.
 
-    def __init__(self) -> None:
+    Args:
+        ties: whether two compared numbers may be equal.
+    """
+
+    def __init__(self, *, ties: bool = True) -> None:
         super().__init__()
+        self.ties = ties
         self.values: list[Value] = []
         self.numbers: dict[Hashable, int] = {}
         self.atoms: dict[Hashable, int] = {}
@@ -92,6 +97,9 @@ class Linear(Field):
 
     def exponential(self, form: Form) -> Value:
         """e to the form: a product of powers, so that e^(a + b) = e^a e^b."""
+        conditional = self._conditional(form)
+        if conditional and len({symbol[1] for symbol in conditional}) <= _MOST_SPLIT:
+            return self._by_case(conditional[0], *(self.exponential(self._form_where(form, conditional[0], holds)) for holds in (True, False)))
         out: Value = {UNIT: 1}
         for n, c in form.items():
             if n in self.logs:
@@ -154,6 +162,11 @@ class Linear(Field):
         if not unknowns:
             constant = form.get(0, Fraction(0))
             return self.number(int(constant > 0 if op == ">" else constant == 0))
+        if op == "=" and not self.ties and not any(n in self.maxima for n in unknowns):
+            return {}
+        conditional = self._conditional(form)
+        if conditional:
+            return self._by_case(conditional[0], *(self.indicator(op, self._form_where(form, conditional[0], holds)) for holds in (True, False)))
         maximum = next((n for n in sorted(unknowns) if n in self.maxima), None)
         if maximum is not None:
             return self._against_maximum(op, form, maximum)
@@ -163,9 +176,44 @@ class Linear(Field):
             self.compared[key] = len(self.forms)
             self.forms.append({n: c / lead for n, c in form.items()})
         name = self.compared[key]
-        equal: Value = {frozenset([("=", name)]): 1}
+        equal: Value = {frozenset([("=", name)]): 1} if self.ties else {}
         above: Value = {frozenset([(">", name)]): 1}
         return equal if op == "=" else above if lead > 0 else self.sub(self.other(above), equal)
+
+    def _by_case(self, symbol: Symbol, holds: Value, fails: Value) -> Value:
+        condition: Value = {frozenset([symbol]): 1}
+        return self.add(self.mul(condition, holds), self.mul(self.other(condition), fails))
+
+    def without_tie(self, value: Value, form: Form | None) -> Value:
+        """A value that is a multiple of the form, without the part under [form = 0]."""
+        name = self._name(form) if form else None
+        return value if name is None else {product: x for product, x in value.items() if ("=", name) not in product}
+
+    def form_without_tie(self, found: Form, form: Form) -> Form:
+        """The same for a form."""
+        name = self._name(form)
+        return found if name is None else {n: c for n, c in found.items() if not any(("=", name) in product for product in self.values[n])}
+
+    def _name(self, form: Form) -> int | None:
+        """The number of the comparison of this form, or of a multiple, with 0."""
+        unknowns = form.keys() - {0}
+        if not unknowns:
+            return None
+        lead = form[min(unknowns)]
+        return self.compared.get(frozenset((n, c / lead) for n, c in form.items()))
+
+    def _conditional(self, form: Form) -> list[Symbol]:
+        """The conditions that the products of a form hold."""
+        return sorted({symbol for n in form for product in self.values[n] for symbol in product if symbol[0] != "root"})
+
+    def _form_where(self, form: Form, symbol: Symbol, holds: bool) -> Form:
+        """The form where a condition holds, or does not."""
+        out: Form = {}
+        for n, c in form.items():
+            value = self.restricted(self.values[n], symbol, holds)
+            if value:
+                out = combined(out, {self.numbered(value): c})
+        return out
 
     def _against_maximum(self, op: str, form: Form, maximum: int) -> Value:
         """[M + r > 0] holds where some x_j + r > 0; [r − M > 0] where all r − x_j > 0."""
