@@ -9,6 +9,7 @@ import io
 import itertools
 import linecache
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Settings:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     returns: tuple[str, ...] = ()
     seconds: float | None = None
+    traceback: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,15 @@ def examine(target: Target, settings: Settings, printed: TextIO, loader: Loader 
         except SystemExit as error:
             report = cannot(target, f"It ends the program: SystemExit: {error}")
         except Exception as error:  # the last resort: a fault of derive in one target is told as one, and the others go on
-            report = cannot(target, f"{type(error).__name__}: {error}\nThis is a fault of derive, and not of your file; please report it.")
+            told = "This is a fault of derive, and not of your file. Run it again with --traceback, and report what it shows."
+            report = cannot(target, f"{type(error).__name__}: {error}\n{told}")
+            if settings.traceback:
+                traceback.print_exception(error, file=printed)
     return Outcome(target, report, time.perf_counter() - started, tuple(notes), warned=_warned(caught, Path(target.file)))
 
 
 def _report(target: Target, settings: Settings, loader: Loader, notes: list[str], printed: TextIO) -> Report:
-    if target.problem:
+    if target.problem and target.sure:
         raise BadInput(target.problem)
     file = Path(target.file)
     parts = [loader.named(f"{file}::{name}") for name in target.names]
@@ -111,7 +116,10 @@ def _report(target: Target, settings: Settings, loader: Loader, notes: list[str]
     with loader.at_home(file):
         shapes = _shapes(code, reference, settings, notes)
         wrt: Any = settings.wrt[0] if len(settings.wrt) == 1 else settings.wrt or None
-        return check(code, reference, wrt, shapes, settings.assume, **{name: value for name, value in options.items() if value})
+        report = check(code, reference, wrt, shapes, settings.assume, **{name: value for name, value in options.items() if value})
+    if target.problem and report.verdict == CANNOT_RUN:
+        raise BadInput(target.problem)
+    return report
 
 
 def _shapes(code: Any, reference: Callable[..., Any] | None, settings: Settings, notes: list[str]) -> Mapping[str, str] | None:

@@ -65,7 +65,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
     numbers = tuple(int(word) if word.lstrip("-").isdigit() else word for word in wrt)
     seconds = options.timeout / 2 if options.timeout else None
     return Settings(numbers, parse_shapes(options.shapes), tuple(options.assume or ()), parse_fixed(options.fixed), tuple(words_of(options.returns)),
-                    seconds if seconds and seconds < TIMEOUT / 6 else None)
+                    seconds if seconds and seconds < TIMEOUT / 6 else None, getattr(options, "traceback", False))
 
 
 def total_status(statuses: list[int]) -> int:
@@ -78,7 +78,7 @@ def _show(outcome: Outcome, screen: Screen, require: str, several: bool) -> None
     if several:
         if outcome_status(outcome.report, require) == 0 and not outcome.warned:
             return
-        screen.raw(screen.ink(f"\n{outcome.target.title}", "bold"))
+        screen.raw(f"\n{screen.ink(outcome.target.title, 'bold')}")
     show_outcome(outcome, screen, require)
     screen.stream.flush()
 

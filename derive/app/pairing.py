@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from derive.app.files import split_target
-from derive.app.recognise import CUSTOM, Defined, definitions
+from derive.app.recognise import CUSTOM, GENERIC, Defined, definitions, gradient_of_name
 from derive.errors import BadInput, DeriveError
 
 __all__ = ["PAIRING", "Target", "targets"]
@@ -49,6 +49,7 @@ class Target:
         told: what was guessed about the reference, in words; '' where nothing was.
         wrt: the arguments whose gradients it returns, as far as its text tells.
         problem: why it cannot be checked; '' where nothing stands in the way.
+        sure: whether it cannot; where it is not sure, running it tells whether it returns a loss.
         line: of its definition; 0 where that is not known.
     """
 
@@ -59,6 +60,7 @@ class Target:
     told: str = ""
     wrt: tuple[str, ...] = ()
     problem: str = ""
+    sure: bool = True
     line: int = 0
 
     @property
@@ -201,9 +203,10 @@ class _File:
         loss = self._reference(one, "numpy")
         if loss:
             return replace(base, loss=loss, told=f"{one.name} is checked against {loss}, a NumPy function found by its name.")
-        return replace(base, problem=f"{one.name} returns no loss, and there is nothing in {self.file} to check it against: "
-                                     "no function named 'loss' or 'reference', and none with a name like its own.\n"
-                                     "  Name the loss with --reference FILE.py::loss.")
+        gradients = all(gradient_of_name(word, one.parameters) or word in GENERIC for word in one.returned) and bool(one.returned)
+        return replace(base, sure=gradients, problem=f"{one.name} returns no loss, and there is nothing in {self.file} to check it against: "
+                       "no function named 'loss' or 'reference', and none with a name like its own.\n"
+                       "  Name the loss with --reference FILE.py::loss.")
 
     def _explicit(self, base: Target, one: Defined, reference: str) -> Target:
         file, name = split_target(reference)

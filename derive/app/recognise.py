@@ -11,12 +11,12 @@ from pathlib import Path
 
 from derive.errors import BadInput, Place
 
-__all__ = ["CUSTOM", "Defined", "definitions", "gradient_of_name"]
+__all__ = ["CUSTOM", "GENERIC", "Defined", "definitions", "gradient_of_name"]
 
 CUSTOM = ("jax.custom_vjp", "jax.custom_jvp", "torch.autograd.Function")
 _LIBRARIES = {"jax": "jax", "numpy": "numpy", "scipy": "numpy", "torch": "torch"}
 _GRADIENT = r"(?:d|d_|grad|grad_|gradient_|g_|nabla_|d[LlJEC]_d_?|dloss_d_?|dcost_d_?)"
-_GENERIC = frozenset({"grad", "grads", "gradient", "gradients", "dW"})
+GENERIC = frozenset({"grad", "grads", "gradient", "gradients", "dW"})
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Defined:
     @property
     def returns_gradient(self) -> bool:
         """Whether a returned name is one that people give to a gradient, and is not just a parameter handed back."""
-        return bool(self.gradients) or any(word in _GENERIC and word not in self.parameters for word in self.returned)
+        return bool(self.gradients) or any(word in GENERIC and word not in self.parameters for word in self.returned)
 
 
 def gradient_of_name(word: str, parameters: Sequence[str]) -> str:
@@ -221,6 +221,6 @@ def _words(node: ast.expr | None) -> Iterator[str]:
     elif isinstance(node, ast.Dict):
         for key in node.keys:
             word = str(key.value) if isinstance(key, ast.Constant) else ""
-            yield word if not word or word in _GENERIC or re.match(rf"{_GRADIENT}.", word) or word in ("loss", "cost") else f"d{word}"
+            yield word if not word or word in GENERIC or re.match(rf"{_GRADIENT}.", word) or word in ("loss", "cost") else f"d{word}"
     else:
         yield node.id if isinstance(node, ast.Name) else ""

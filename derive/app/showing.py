@@ -25,7 +25,7 @@ SCHEMA = """the document of --json
 _LEVELS = {"": 0, "numeric": 1, "exact": 2, "proved": 3}
 _KINDS = ("good", "bad", "unsure")
 _MARKS = {"good": "✓", "bad": "✗", "unsure": "?"}
-_MOST = 20  # lines of what the user's code printed
+_HALF = 20  # lines of what the user's code printed are shown at its start, and at its end
 _STYLES = (("claimed − true", "bold"), ("line ", "accent"), ("fault:", "bad"), ("not covered:", "unsure"), ("warning:", "unsure"),
            ("rests on:", "dim"), ("compared with", "dim"))
 _DIFF = (("---", "dim"), ("+++", "dim"), ("@@", "accent"), ("-", "bad"), ("+", "good"))
@@ -56,10 +56,9 @@ def show_outcome(outcome: Outcome, screen: Screen, require: str = "") -> None:
     lines = outcome.printed.rstrip("\n").splitlines() if status else []
     if lines:
         screen.raw(screen.ink("    ── printed by your code ──", "dim"))
-        for line in lines[:_MOST]:
+        skipped = screen.ink(f"… {len(lines) - 2 * _HALF} more lines …", "dim")
+        for line in lines if len(lines) <= 2 * _HALF else [*lines[:_HALF], skipped, *lines[-_HALF:]]:
             screen.raw(f"    {line}")
-        if len(lines) > _MOST:
-            screen.raw(screen.ink(f"    … and {len(lines) - _MOST} more lines", "dim"))
 
 
 def report_text(report: Report) -> str:
