@@ -63,15 +63,18 @@ def _attempt(backward: Callable[[], list[Any]]) -> tuple[list[Any] | None, str]:
 
 
 def _layouts(runner: Runner, given: Mapping[str, Any], usual: _Run) -> Iterator[Finding]:
-    """An incoming gradient as `.sum()` sends it: one number, repeated."""
+    """An incoming gradient as `.sum()` sends it, one number repeated; and as `.T` sends it."""
     torch = sys.modules["torch"]
-    if usual.out.ndim:
+    shape, dtype = usual.out.shape, usual.out.dtype
+    seeds = {"as after .sum()": lambda: torch.ones((), dtype=dtype).expand(shape),
+             "as after .T": lambda: torch.ones(tuple(reversed(shape)), dtype=dtype).permute(*reversed(range(len(shape))))}
+    for words, seed in seeds.items() if len(shape) else ():
         run = _Run(runner, given, runner.moving)
-        found, raised = _attempt(lambda: run.backward(torch.ones((), dtype=run.out.dtype).expand(run.out.shape)))
+        found, raised = _attempt(lambda run=run, seed=seed: run.backward(seed()))  # type: ignore[misc]
         if raised:
-            yield Finding(f"backward fails where the incoming gradient is not contiguous, as after .sum(): {raised}", serious=True)
+            yield Finding(f"backward fails where the incoming gradient is not contiguous, {words}: {raised}", serious=True)
         elif found is not None and not _same(found, usual.first):
-            yield Finding("backward gives another gradient where the incoming one is not contiguous, as after .sum()", serious=True)
+            yield Finding(f"backward gives another gradient where the incoming one is not contiguous, {words}", serious=True)
 
 
 def _again(runner: Runner, given: Mapping[str, Any], usual: _Run) -> Iterator[Finding]:

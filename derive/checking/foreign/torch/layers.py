@@ -10,7 +10,7 @@ from derive.checking.lift.elementwise import elementwise
 from derive.checking.lift.registry import call
 from derive.checking.lift.session import refuse
 from derive.checking.lift.storage import choose
-from derive.index import Expr, Fn, Iverson, mul, num
+from derive.index import ONE, Expr, Fn, Iverson, mul, num, sub
 
 __all__: list[str] = []
 
@@ -68,7 +68,7 @@ def _elu(x: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
         refuse("elu with inplace=True")
 
     def entry(u: Expr) -> Expr:
-        return choose(Iverson(">", u), u, mul(num(str(alpha)), Fn("expm1", (u,))))
+        return choose(Iverson(">", u), u, mul(num(str(alpha)), sub(Fn("exp", (u,)), ONE)))
 
     return elementwise("float", entry, operand(x))
 
