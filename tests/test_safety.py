@@ -141,6 +141,10 @@ def wrong_for_one(x):
     return x.copy() if len(x) > 1 else x * 2
 
 
+def squeezed(x):
+    return x.squeeze().copy()
+
+
 def log_sum(x):
     return np.log(np.exp(x)).sum(), np.ones(x.shape)
 
@@ -179,6 +183,7 @@ TABLE = [
     (overflowing_in_short_floats, squares, "x", VECTOR, False, "given float16 arguments"),
     (memory_order, squares, "x", {"x": "a b"}, True, "Fortran-ordered"), (not_for_one, squares, "x", VECTOR, True, "with n = 1 it raises IndexError"),
     (wrong_for_one, squares, "x", VECTOR, True, "with n = 1 the gradient with respect to x is"),
+    (squeezed, squares, "x", {"x": "a b"}, True, "with b = 1 the gradient with respect to x has shape"),
     (column, squares, "x", VECTOR, True, "has shape (n, 1), and x has (n,)"), (row, squares, "x", VECTOR, False, "has shape (1, n), and x has (n,)"),
     (lambda x: (np.array([[np.sum(x**2) / 2]]), x.copy()), squares, "x", VECTOR, False, "array of shape (1, 1), not a number"),
 ]

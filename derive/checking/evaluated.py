@@ -10,8 +10,9 @@ import mpmath
 import numpy as np
 
 from derive.checking.difference import reasoning
+from derive.checking.running import outcome
 from derive.checking.truth import Truth
-from derive.errors import DeriveError, NotYet
+from derive.errors import NotYet
 from derive.evaluate import Evaluator
 from derive.index import ONE
 from derive.points import Point, sizes_of
@@ -52,11 +53,12 @@ def exact_entries(truth: Truth, wrt: str | None, sizes: Mapping[str, int], array
 
 def in_domain(truth: Truth, point: Point) -> list[Point]:
     """The point, or one of the same sizes with some arguments made positive or small, where the truth has a value; else none."""
-    floats = [a.name for a in truth.arguments if a.kind == "float" and a.name != "dout"]
-    changes: list[dict[str, Callable[[np.ndarray], np.ndarray]]] = [
-        {}, *({name: np.abs} for name in floats), dict.fromkeys(floats, np.abs), dict.fromkeys(floats, _squashed)]
-    for change in changes:
-        arrays = {name: change[name](np.asarray(v)) if name in change else v for name, v in point.arrays.items()}
+    floats = tuple(a.name for a in truth.arguments if a.kind == "float" and a.name != "dout")
+    changes: list[tuple[tuple[str, ...], Callable[[np.ndarray], np.ndarray]]] = [((), np.abs)]
+    changes += [((name,), np.abs) for name in floats]
+    changes += [(floats, np.abs), (floats, _squashed)]
+    for names, change in changes:
+        arrays = {name: change(np.asarray(v)) if name in names else v for name, v in point.arrays.items()}
         if _has_value(truth, arrays):
             return [replace(point, arrays=arrays)]
     return []
@@ -67,10 +69,5 @@ def _squashed(value: np.ndarray) -> np.ndarray:
 
 
 def _has_value(truth: Truth, arrays: Mapping[str, Any]) -> bool:
-    try:
-        value = truth.value(arrays)
-    except DeriveError:
-        raise
-    except Exception:  # an own loss is the user's code: what it raises is reported when it is run
-        return True
-    return value is None or bool(np.isfinite(np.asarray(value, dtype=float)).all())
+    value, error = outcome(lambda: truth.value(arrays))  # what an own loss raises is reported when it is run
+    return error is not None or value is None or bool(np.isfinite(np.asarray(value, dtype=float)).all())

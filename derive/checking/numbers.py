@@ -15,11 +15,10 @@ from derive.checking.coverage import unreached
 from derive.checking.evaluated import exact_entry, in_domain
 from derive.checking.report import Example, sizes_text
 from derive.checking.rounding import Sides, apart
-from derive.checking.running import Trial, attempt
+from derive.checking.running import Trial, attempt, outcome
 from derive.checking.shaping import aligned
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
-from derive.errors import DeriveError
 from derive.index import At, walk
 from derive.points import Point, is_strength
 
@@ -136,11 +135,8 @@ class _Comparing:
         if trial.error is not None:
             self.failure = self.failure or f"it raises {type(trial.error).__name__}: {trial.error} (at {sizes_text(trial.point.sizes) or 'a point'})"
             return
-        try:
-            true = self._true(trial.point.arrays)
-        except DeriveError:
-            raise
-        except Exception as error:  # an own loss is the user's code
+        true, error = outcome(lambda: self._true(trial.point.arrays))
+        if error is not None:
             self.failure = self.failure or f"it raises {type(error).__name__} near {sizes_text(trial.point.sizes)}: {error}"
             return
         if true is None or not np.isfinite(true).any():
@@ -200,12 +196,7 @@ class _Comparing:
             return claimed if isinstance(claimed, np.ndarray) else None
 
         def true(arrays: Mapping[str, Any]) -> np.ndarray:
-            try:
-                found = self._true(arrays)
-            except DeriveError:
-                raise
-            except Exception:  # an own loss is the user's code, and may raise anything beside a point
-                found = None
+            found, _ = outcome(lambda: self._true(arrays))
             return np.asarray(np.nan if found is None else found)
 
         strengths = {a.name for a in self.truth.arguments if is_strength(a)}

@@ -6,17 +6,17 @@ import contextlib
 import io
 import random
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from derive.checking.subject import Subject
-from derive.errors import BadInput
+from derive.errors import BadInput, DeriveError
 from derive.points import Point
 
-__all__ = ["Trial", "attempt", "copied", "quiet"]
+__all__ = ["Trial", "attempt", "copied", "outcome", "quiet"]
 
 
 @dataclass
@@ -70,6 +70,16 @@ def attempt(subject: Subject, point: Point, given: Mapping[str, Any] | None = No
     trial.warned = sorted({str(w.message).splitlines()[0] for w in caught if str(w.message)})
     trial.mutated = [name for name, value in trial.given.items() if not _same(before[name], value)]
     return trial
+
+
+def outcome(compute: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """(what was computed, None), or (None, the error) where the user's own code raises; errors of derive are raised."""
+    try:
+        return compute(), None
+    except DeriveError:
+        raise
+    except Exception as error:  # the truth may be the user's own loss, which may raise anything
+        return None, error
 
 
 def copied(arrays: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from derive.checking.evaluated import exact_entries, in_domain
-from derive.checking.running import Trial, attempt
+from derive.checking.running import Trial, attempt, outcome
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
 from derive.points import Point, is_strength
@@ -94,10 +94,7 @@ class Setting:
 
     def true(self, name: str, arrays: Mapping[str, Any]) -> np.ndarray | None:
         """The truth for a result, in 64-bit; None where there is none or it cannot be computed."""
-        try:
-            found = self.truth.value(arrays) if not name else self.truth.gradient(arrays, name)
-        except Exception:  # an own loss is the user's code and may raise anything at unusual numbers
-            return None
+        found, _ = outcome(lambda: self.truth.gradient(arrays, name) if name else self.truth.value(arrays))
         return None if found is None else np.asarray(found, dtype=float)
 
     def exact(self, name: str, point: Point, place: tuple[int, ...]) -> float | None:

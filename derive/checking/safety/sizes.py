@@ -24,14 +24,20 @@ def returned_shapes(setting: Setting) -> Iterator[Finding]:
             if setting.truth.kind == "gradient" and array.shape and array.size == 1:
                 yield Finding(f"the loss is an array of shape {array.shape}, not a number: end with float(…) or sum without keepdims")
             continue
-        due = np.shape(setting.base.arrays[name])
-        if name not in setting.wrt or array.shape == due or array.size != int(np.prod(due)):
-            continue
-        own = setting.own_name(name)
-        shapes = [shape_words(shape, setting.base) for shape in (array.shape, due)]
-        words = f"the gradient with respect to {own} has shape {shapes[0]}, and {own} has {shapes[1]}"
-        grown = int(np.prod(np.broadcast_shapes(due, array.shape))) > array.size
-        yield Finding(f"{words}: {own} − step · gradient would have another shape" if grown else words, grown)
+        found = _shaped(setting, setting.base, name, array) if name in setting.wrt else None
+        if found is not None:
+            yield found
+
+
+def _shaped(setting: Setting, point: Point, name: str, array: np.ndarray) -> Finding | None:
+    """That a gradient has another shape than its argument; a fault where a step along it would change the argument's shape."""
+    due, own = np.shape(point.arrays[name]), setting.own_name(name)
+    if array.shape == due or array.size != int(np.prod(due)):
+        return None
+    shapes = [shape_words(shape, point) for shape in (array.shape, due)]
+    words = f"the gradient with respect to {own} has shape {shapes[0]}, and {own} has {shapes[1]}"
+    grown = int(np.prod(np.broadcast_shapes(due, array.shape))) > array.size
+    return Finding(f"{words}: {own} − step · gradient would have another shape" if grown else words, grown)
 
 
 def empty_batch(setting: Setting) -> Iterator[Finding]:
@@ -86,12 +92,15 @@ def _at(setting: Setting, point: Point, words: str) -> Finding | None:
     trial = setting.run(point.arrays, sizes=point.sizes)
     if trial.error is not None:
         known = next(iter(setting.wrt), "")
-        true = setting.true(known, point.arrays)
-        exists = true is not None and bool(np.isfinite(true).all())
+        truth = setting.true(known, point.arrays)
+        exists = truth is not None and bool(np.isfinite(truth).all())
         return Finding(f"with {words} it raises {type(trial.error).__name__}: {trial.error}", True) if exists else None
     for name, array in results(trial):
         if name not in setting.right:
             continue
+        shaped = _shaped(setting, point, name, array) if name else None
+        if shaped is not None and shaped.serious:
+            return replace(shaped, text=f"with {words} {shaped.text}")
         for place in list(np.ndindex(array.shape))[:: max(1, array.size - 1)]:
             true = setting.exact(name, point, place)
             if true is not None and not abs(array[place] - true) <= 1e-6 * (1 + abs(true)):
