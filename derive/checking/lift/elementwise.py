@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from derive.checking.lift.arrays import Operand, Scalar, make, operand, shape_text
+from derive.checking.lift.digits import divided
 from derive.checking.lift.masked import Masked
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import bad, current, refuse
@@ -180,6 +181,27 @@ def _power(base: Any, exponent: Any, out: Any = None) -> Any:
     if kind == "int" and value < 0:
         bad("integers to negative integer powers are not allowed", "make the array a float array first")
     return _finish(elementwise(kind, lambda entry: power(entry, value) if value else ONE, u), out)
+
+
+def _whole(name: str, u: Any, v: Any) -> tuple[Expr, Expr]:
+    """Two sizes of which the first is a multiple of the second."""
+    left, right = operand(u), operand(v)
+    if left.sizes or right.sizes or not (is_size(left.entry(())) and is_size(right.entry(()))):
+        refuse(f"{name} is covered for sizes alone")
+    quotient = divided(left.entry(()), right.entry(()))
+    if quotient is None:
+        refuse(f"{name} of sizes that need not divide without a rest")
+    return quotient, ZERO
+
+
+@row("floor_divide")
+def _floor_divide(u: Any, v: Any) -> Any:
+    return Scalar(_whole("floor_divide (//)", u, v)[0], "int")
+
+
+@row("remainder", "mod", "fmod")
+def _remainder(u: Any, v: Any) -> Any:
+    return Scalar(_whole("remainder (%)", u, v)[1], "int")
 
 
 def _truth_of_sizes(name: str, u: Expr, v: Expr) -> bool | None:

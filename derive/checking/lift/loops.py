@@ -95,9 +95,10 @@ class Loop(Choices):
 
     def _axis(self, storage: Storage, locations: list[Location]) -> tuple[dict[Expr, Expr], Expr] | None:
         """The iteration that touches entry b and the condition that there is one, where each iteration keeps to a row of its own."""
+        fixed = {loop.index for loop in current().loops} | {self.index}
         for axis, size in enumerate(storage.sizes):
             wheres = {location[axis] for location in locations}
-            if len(wheres) == 1 and self.index in (where := next(iter(wheres))).free:
+            if len(wheres) == 1 and self.index in (where := next(iter(wheres))).free and where.free <= fixed:
                 return solve((where,), (self.index,), (storage.targets[axis],), (size,))
         return None
 

@@ -68,7 +68,11 @@ def output(value: Any) -> Any:
     if isinstance(found, SymbolicArray):
         copy = Storage(sizes, found.kind, found.entry)
         indices = tuple(index for index, size in zip(copy.indices, sizes) if size is not ONE)
+        if not copy.body.free <= set(indices):
+            raise CannotLift("an entry depends on an index that is no axis of its array", place=found.storage.place)
         return LiftedArray(sizes, indices, filled(copy.body), found.kind, found.storage.owner, found.storage.place)
+    if found.entry(()).free:
+        raise CannotLift("a number depends on an index", place=getattr(value, "place", None))
     return LiftedArray((), (), found.entry(()), found.kind, None, getattr(value, "place", None))
 
 

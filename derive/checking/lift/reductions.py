@@ -119,6 +119,8 @@ def _std(a: Any, axis: Axes = None, dtype: Any = None, out: Any = None, ddof: An
 @row("linalg.norm", "norm")
 def _norm(a: Any, ord: Any = None, axis: Axes = None, keepdims: Any = False) -> Any:
     source = operand(a)
+    if ord == 1 and (len(source.sizes) == 1 or isinstance(axis, int)):
+        return call("sum", call("absolute", source), axis=axis, keepdims=keepdims)
     if ord not in (None, "fro", 2) or (ord == 2 and len(source.sizes) != 1 and not isinstance(axis, int)):
         refuse(f"the norm of order {ord} is not covered")
     return call("sqrt", call("sum", call("square", call("absolute", source)), axis=axis, keepdims=keepdims))

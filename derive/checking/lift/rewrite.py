@@ -23,11 +23,13 @@ import textwrap
 import warnings
 from types import CodeType, FunctionType
 
+from derive.checking.lift.bytecode import same_code
 from derive.checking.lift.comprehensions import SCOPES, counted, inside, spelled
 
 __all__ = ["ITERATE", "PLUS", "rewritten"]
 
 ITERATE, PLUS = "__derive_iterate", "__derive_plus"
+_MOST_KNOWN = 512
 _REWRITTEN = (ast.For, ast.While, ast.ListComp, ast.GeneratorExp, ast.Mod)
 
 
@@ -188,32 +190,58 @@ def _code(module: CodeType, name: str, line: int) -> CodeType | None:
     return None
 
 
-def rewritten(function: FunctionType) -> CodeType:
-    """The function's code with its loops rewritten; unchanged where it has none, or where the source cannot be had."""
-    original = function.__code__
+def _compiled(definition: ast.FunctionDef, original: CodeType) -> CodeType | None:
+    """The code of a definition, with the free names of the original."""
+    factory = ast.parse(f"def __derive_factory({', '.join(original.co_freevars)}): pass")
+    body = factory.body[0]
+    assert isinstance(body, ast.FunctionDef)
+    body.body = [definition]
+    ast.fix_missing_locations(factory)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the user's own file was compiled, and warned about, before
+        return _code(compile(factory, original.co_filename, "exec"), original.co_name, definition.lineno)
+
+
+def _parsed(function: FunctionType) -> ast.FunctionDef | None:
+    """The definition of a function; None where its source cannot be had, or is not what the function was compiled from."""
     try:
         lines, start = inspect.getsourcelines(function)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, SyntaxError, TypeError):
-        return original
-    nodes = list(ast.walk(tree))
+        return None
     definition = tree.body[0]
-    if not any(isinstance(node, _REWRITTEN) for node in nodes) or not isinstance(definition, ast.FunctionDef):
-        return original
+    if not any(isinstance(node, _REWRITTEN) for node in ast.walk(tree)) or not isinstance(definition, ast.FunctionDef):
+        return None
     ast.increment_lineno(tree, start - 1)
     definition.decorator_list = []
-    free = ", ".join(original.co_freevars)
-    factory = ast.parse(f"def __derive_factory({free}): pass")
-    body = factory.body[0]
-    assert isinstance(body, ast.FunctionDef)
-    if not any(isinstance(node, (ast.Global, ast.Nonlocal)) for node in nodes):
+    plain = _compiled(definition, function.__code__)
+    by_pytest = "@pytest_ar" in function.__code__.co_names  # pytest compiles the asserts of a test's file in its own way
+    return definition if plain is not None and (by_pytest or same_code(plain, function.__code__)) else None
+
+
+_known: dict[tuple[CodeType, str], CodeType] = {}
+
+
+def rewritten(function: FunctionType) -> CodeType:
+    """The function's code with its loops rewritten; unchanged where it has none, or where the source cannot be had."""
+    original = function.__code__
+    key = original, original.co_filename
+    if key not in _known:
+        _known[key] = _rewritten(function)
+        if len(_known) > _MOST_KNOWN:
+            del _known[next(iter(_known))]
+    return _known.get(key, original)
+
+
+def _rewritten(function: FunctionType) -> CodeType:
+    original = function.__code__
+    definition = _parsed(function)
+    if definition is None:
+        return original
+    start = original.co_firstlineno
+    if not any(isinstance(node, (ast.Global, ast.Nonlocal)) for node in ast.walk(definition)):
         definition = _Rewriter(f"{original.co_filename}:{start}:").visit(definition)
     spelled(definition)
-    body.body = [definition]
-    ast.fix_missing_locations(factory)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the user's own file was compiled, and warned about, before
-        found = _code(compile(factory, original.co_filename, "exec"), original.co_name, definition.lineno)
-    return found or original
+    return _compiled(definition, original) or original
