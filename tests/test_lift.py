@@ -79,7 +79,7 @@ class Evaluator:
         if isinstance(node, Size):
             return self.sizes[node.name]
         if isinstance(node, Const):
-            return {"pi": math.pi, "e": math.e}[node.args[0]]
+            return {"pi": math.pi, "e": math.e, "-inf": -math.inf}[node.args[0]]
         if isinstance(node, Index):
             return at[node]
         if isinstance(node, At):
@@ -551,7 +551,7 @@ def wraps(x):
 
 @refused("x: m", "inf is not a real number")
 def infinite(x):
-    return np.where(x > 0, x, -np.inf)
+    return np.where(x > 0, x, np.inf)
 
 
 @refused("x: m", "a slice with a step")
@@ -648,10 +648,19 @@ def index_after_loop(x):
 
 
 @refused("x: m", "a list or a dict is changed")
+def changes_a_dict(x):
+    values = {}
+    for i in range(len(x)):
+        values["last"] = x[i]
+    return values["last"]
+
+
+@refused("x: m", "'values' grows by 0 elements in one iteration")
 def appends(x):
     values = []
     for i in range(len(x)):
-        values.append(x[i])
+        if x[i] > 0:
+            values.append(x[i])
     return sum(values)
 
 

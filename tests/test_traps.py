@@ -10,6 +10,7 @@ import collections
 import dataclasses
 import functools
 import math
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,9 @@ def compare(case: Case, sizes: Mapping[str, int], seed: int) -> bool:
     evaluator = Evaluator(sizes, {name: np.asarray(value) for name, value in values.items()})
     if not holds(lifted, evaluator):
         return False
-    expected = case.function(**{name: np.copy(value) if isinstance(value, np.ndarray) else value for name, value in values.items()})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # np.matrix warns that it is old
+        expected = case.function(**{name: np.copy(value) if isinstance(value, np.ndarray) else value for name, value in values.items()})
     found, wanted = flat(lifted.outputs), flat(expected)
     assert len(found) == len(wanted)
     for one, other in zip(found, wanted):
@@ -947,13 +950,32 @@ def one_hots(a, y):
     h[np.arange(y.shape[0]), y] = 1
     z = np.zeros_like(a)
     np.put_along_axis(z, y[:, None], 1, axis=1)
-    return e, f, g, h, z, np.equal.outer(y, np.arange(k)) * 1.0, np.eye(k)[y].T
+    return e, f, g, h, z, np.tile(a, (1, 2)), np.eye(k)[y].T
 
 
 @either("a: m k; y: int m")
 def predictions(a, y):
     p = np.argmax(a, axis=1)
     return np.mean(p == y), np.eye(a.shape[1])[p], a[np.arange(len(a)), p], a.argmin(1)
+
+
+@lifts("a: m k; s: m")
+def repeats(a, s):
+    parts = np.tile(a, 2), np.tile(a, (2, 1)), np.repeat(a, 3, axis=0), np.repeat(a, 2, axis=1).sum(axis=1), np.tile(s, (3, 1))
+    return *parts, np.repeat(s[:, None], 2, 1), np.repeat(s, 2)
+
+
+@lifts("a: t t; v: t d")
+def causal_masks(a, v):
+    n = a.shape[0]
+    mask = np.tril(np.ones((n, n)))
+    s = np.where(mask == 1, a, -np.inf)
+    s -= s.max(axis=1, keepdims=True)
+    p = np.exp(s)
+    p /= p.sum(axis=-1, keepdims=True)
+    b = a.copy()
+    b[np.triu(np.ones((n, n), dtype=bool), k=1)] = -1e9
+    return p @ v, b, mask
 
 
 @lifts("a: m k; y: int m")
@@ -1161,14 +1183,29 @@ def python_builtins(x, y):
 
 @lifts("W: d k; X: m d; y: int m")
 def matrices(W, X, y):
-    A = np.matrix(X)
-    B = np.mat(W) if hasattr(np, "mat") else np.asmatrix(W)
+    A = np.asmatrix(X)
+    B = np.asmatrix(W)
     S = A * B
     E = np.exp(S - S.max(axis=1))
     P = E / E.sum(axis=1)
     P[np.arange(len(y)), y] -= 1
     G = A.T * P
-    return np.asarray(G), G.A, np.array(S.sum(axis=0)).ravel(), S.sum(), np.multiply(S, S).A, G.A1, np.asarray(A[0]), (2 * S).A, S.shape[0] * 1.0
+    G /= len(y)
+    row = A[0]
+    column = A[:, 0]
+    row -= 1
+    scaled = np.asarray(2 * S), S.shape[0] * 1.0, np.asarray(S - S[:, 0]), np.asarray(row.T * S[0]), np.asarray(column)
+    return np.asarray(G), G.A, np.array(S.sum(axis=0)).ravel(), S.sum(), np.multiply(S, S).A, G.A1, np.asarray(A[0]), *scaled, X
+
+
+@lifts("W: d k; X: m d; y: int m")
+def matrices_and_arrays(W, X, y):
+    A = np.asmatrix(X)
+    Z = A * W
+    one = np.asmatrix(np.eye(W.shape[1])[y])
+    loss = -np.multiply(one, Z).sum() / len(y)
+    D = np.asarray(Z.T) @ np.asarray(one - Z)
+    return loss, D, np.asarray(np.dot(A.T, one)), np.asarray(A.mean(axis=0)), np.asarray(np.maximum(Z, 0)), np.asarray(np.hstack([A, Z]))
 
 
 @either("X: m d")

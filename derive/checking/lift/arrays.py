@@ -14,7 +14,7 @@ from derive.checking.lift.registry import call
 from derive.checking.lift.session import bad, current, refuse
 from derive.checking.lift.sizes import integer, is_size
 from derive.checking.lift.storage import Location, Storage
-from derive.index import ONE, ZERO, Expr, Num, num
+from derive.index import ONE, ZERO, Const, Expr, Num, num
 
 __all__ = ["Elements", "Operand", "Scalar", "SymbolicArray", "dim", "make", "operand", "shape_text", "size_of", "symbolic"]
 
@@ -37,6 +37,7 @@ class Operand:
     sizes: tuple[Expr, ...]
     kind: str
     origin: Any = None
+    matrix = False
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
@@ -242,6 +243,8 @@ def symbolic(value: Any) -> bool:
 
 def _number(value: Any) -> Expr:
     if isinstance(value, (float, np.floating)):
+        if value == -math.inf:
+            return Const("-inf")
         if not math.isfinite(value):
             refuse(f"{value} is not a real number")
         return num(Fraction(str(value)))
@@ -250,6 +253,8 @@ def _number(value: Any) -> Expr:
 
 def operand(value: Any) -> Any:
     """The value as an `Operand`.  A float means its shortest decimal.
+
+    Minus infinity stays one, for masks; other numbers that are not finite are refused.
 
     Raises:
         CannotLift: it is nothing that an array can hold, or an array of different numbers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -222,6 +223,8 @@ def numpy_attribute(real: Any, name: str, prefix: str = "") -> Any:
         return Scalar(Const(name), "float")
     if not prefix and name in _STAND_INS:
         return _STAND_INS[name]
+    if name == "matrix":
+        return _type(np.matrix, functools.partial(call, "matrix"))
     found = getattr(real, name)
     if isinstance(found, np.ufunc):
         return _Ufunc(found)

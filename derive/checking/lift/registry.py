@@ -26,12 +26,18 @@ def row(*names: str) -> Callable[[Function], Function]:
     return declare
 
 
+def _is_matrix(value: Any) -> bool:
+    return bool(getattr(value, "matrix", False))
+
+
 def call(name: str, *args: Any, **kwargs: Any) -> Any:
     """Apply the row of that name.
 
     Raises:
         CannotLift: there is no such row.
     """
+    if any(map(_is_matrix, args)) or (args and isinstance(args[0], (list, tuple)) and any(map(_is_matrix, args[0]))):
+        return TABLE["matrix call"](name, args, kwargs)
     if name not in TABLE:
         refuse(f"{name} of a symbolic array is not covered")
     return TABLE[name](*args, **kwargs)

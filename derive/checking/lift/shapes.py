@@ -192,15 +192,12 @@ def _broadcast_to(a: Any, shape: Any) -> Any:
 
 
 @row("tile")
-def _tile(a: Any, repeats: Any) -> Any:
-    source = operand(a)
-    counts = [size_of(one) for one in (repeats if isinstance(repeats, (tuple, list)) else (repeats,))]
+def _tile(A: Any, reps: Any) -> Any:
+    source = operand(A)
+    counts = [size_of(one) for one in (reps if isinstance(reps, (tuple, list)) else (reps,))]
     width = max(len(counts), len(source.sizes))
-    sizes = [ONE] * (width - len(source.sizes)) + list(source.sizes)
-    counts = [ONE] * (width - len(counts)) + counts
-    if any(size is not ONE and count is not ONE for size, count in zip(sizes, counts)):
-        refuse("tile along an axis that is longer than 1 is not covered")
-    return _copy(_broadcast_to(source, [dim(count if size is ONE else size) for size, count in zip(sizes, counts)]))
+    source = _reshape(source, [1] * (width - len(source.sizes)) + list(source.shape)) if width > len(source.sizes) else source
+    return _repeated(source, [ONE] * (width - len(counts)) + counts, whole=True)
 
 
 @row("repeat")
@@ -210,4 +207,16 @@ def _repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
         source, axis = _reshape(source, -1), 0
     counts: list[Expr] = [ONE] * len(source.sizes)
     counts[axis] = size_of(repeats)
-    return _tile(source, [dim(count) for count in counts])
+    return _repeated(source, counts, whole=False)
+
+
+def _repeated(a: Operand, counts: Sequence[Expr], whole: bool) -> Any:
+    """The array repeated along each axis, as a whole or entry by entry."""
+
+    def inner(where: Expr, size: Expr, count: Expr) -> Expr:
+        if size is ONE or count is ONE:
+            return ZERO if size is ONE else where
+        return digit(where, (count, size), 1) if whole else digit(where, (size, count), 0)
+
+    sizes = [product_of([size, count]) for size, count in zip(a.sizes, counts)]
+    return make(sizes, a.kind, lambda at: a.entry(tuple(map(inner, at, a.sizes, counts))))
