@@ -8,13 +8,15 @@ several stands in the way, each of them is the largest in turn.
 
 from __future__ import annotations
 
-from derive.checking.exact.field import Beyond, Symbol, Value, prime
-from derive.checking.exact.forms import flat
-from derive.checking.exact.image import Image, postorder
-from derive.checking.exact.order import Fact, Form, contradictory
-from derive.index import ONE, At, Expr, Fn, Iverson, mul, sub, substitute, walk
+from collections.abc import Sequence
 
-__all__ = ["equal", "equal_ties_aside", "impossible", "reset"]
+from derive.checking.exact.field import Beyond, Symbol, Value, prime
+from derive.checking.exact.forms import flat, minimum
+from derive.checking.exact.image import Image, postorder
+from derive.checking.exact.order import Fact, Form, contradictory, minus
+from derive.index import ONE, At, Expr, Fn, Iverson, Mul, mul, sub, substitute, walk
+
+__all__ = ["contradict", "equal", "equal_ties_aside", "reset"]
 
 _MOST_CASES, _MOST_QUESTIONS = 400, 120
 _MOST_NODES = 150_000
@@ -49,13 +51,25 @@ def equal_ties_aside(left: Expr, right: Expr, condition: Expr = ONE) -> bool:
     return _decided(left, right, condition, ties=False)
 
 
-def impossible(condition: Expr) -> bool:
-    """Whether no real inputs satisfy a condition, as far as linear inequalities tell."""
+def contradict(conditions: Sequence[tuple[Expr, bool]]) -> bool:
+    """Whether conditions, each with whether it holds, cannot all be so, as far as linear inequalities tell."""
     image = _image(True)
     try:
-        return _impossible(image, condition)
+        return contradictory([fact for condition, holds in conditions for fact in _facts(image, condition, holds)])
     except (Beyond, RecursionError):
         return False
+
+
+def _facts(image: Image, condition: Expr, holds: bool) -> list[Fact]:
+    if isinstance(condition, Mul) and holds:
+        return [fact for part in condition.args[0] for fact in _facts(image, part, True)]
+    form = image.form(condition.args[1]) if isinstance(condition, Iverson) else None
+    if form is None:
+        return []
+    op = condition.args[0]
+    if op == "=":
+        return [(form, False), (minus(form), False)] if holds else []
+    return [(form, op == ">")] if holds else [(minus(form), op == ">=")]
 
 
 def _impossible(image: Image, condition: Expr) -> bool:
@@ -95,7 +109,7 @@ class _Question:
             if largest is None:
                 raise
         if largest is not None:
-            return self._each_largest(largest, (left, right, condition))
+            return self._each_largest(largest, tuple(map(_by_maxima, (left, right, condition))))
         return gap is not None and self.image.ties and self._where_equal(gap, (left, right, condition))
 
     def _gap(self, left: Expr, right: Expr, condition: Expr) -> Value | None:
@@ -111,11 +125,11 @@ class _Question:
 
     def _largest(self, *nodes: Expr) -> Expr | None:
         """An innermost maximum that is kept as it is."""
-        found = [node for node in postorder(*nodes) if isinstance(node, Fn) and node.args[0] == "max"]
+        found = [node for node in postorder(*map(_by_maxima, nodes)) if isinstance(node, Fn) and node.args[0] == "max"]
         inside = {part for node in found for part in node.args[1]}
         return next((node for node in found if node not in inside and node in self.image.kept), None)
 
-    def _each_largest(self, largest: Expr, parts: tuple[Expr, Expr, Expr]) -> bool:
+    def _each_largest(self, largest: Expr, parts: tuple[Expr, ...]) -> bool:
         """The question with a maximum replaced by each of what it is the maximum of, where that is the largest."""
         members = list(dict.fromkeys(flat((largest,))))
         for member in members:
@@ -138,6 +152,12 @@ class _Question:
                     return False
             gap = self.image.restricted(gap, symbol, False)
         return _Cases(self.image).vanishes(gap, ())
+
+
+def _by_maxima(node: Expr) -> Expr:
+    """The expression with its minima written by maxima."""
+    found = [part for part in postorder(node) if isinstance(part, Fn) and part.args[0] == "min"]
+    return _by_maxima(substitute(node, {found[-1]: minimum(found[-1].args[1])})) if found else node
 
 
 def _solved(image: Image, symbol: Symbol) -> dict[Expr, Expr] | None:

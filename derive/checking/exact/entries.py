@@ -173,6 +173,10 @@ class Entries(np.ndarray):
         """The array in another kind."""
         return self._method("astype", dtype)
 
+    def sort(self, axis: Any = -1, **kwargs: Any) -> None:  # type: ignore[override]  # the kind of sorting plays no part
+        """Sort in place."""
+        self[...] = self._method("sort", axis)
+
     def _method(self, name: str, *args: Any, **kwargs: Any) -> Any:
         return Number.function(name, (self, *args), kwargs)
 
@@ -183,9 +187,6 @@ class Entries(np.ndarray):
 
     def __iter__(self) -> Any:
         return (self[place] for place in range(len(self)))
-
-    def __copy__(self) -> Any:
-        return self.copy()
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.copy()
@@ -227,11 +228,9 @@ def index(key: Any) -> Any:
     if isinstance(key, list) and symbolic(key):
         return index(result(key))
     if isinstance(key, Number):
-        if key.kind == "bool":
-            return bool(key)
-        return key.__index__()
+        return bool(key) if key.kind == "bool" else key.__index__()
     if isinstance(key, Entries):
-        known = result(plain(key), key.kind) if key.kind != "float" else bad("an array of floats as an index")
+        known = result(key) if key.kind != "float" else bad("an array of floats as an index")
         return known if not isinstance(known, Entries) else refuse("an index that depends on the data")
     return key
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from derive.checking.exact.field import Value
+from derive.checking.exact.field import Symbol, Value
 from derive.checking.exact.linear import Linear, combined
 from derive.checking.exact.order import Form
 from derive.checking.exact.signs import positive
 from derive.checking.exact.simplify import times
-from derive.index import ONE, ZERO, Add, Delta, Expr, Fn, Iverson, Mul, Num, Pow, Where, mul, neg, num
+from derive.index import ONE, ZERO, Add, Delta, Expr, Fn, Iverson, Mul, Num, Pow, Where, add, mul, neg, num, sub
 from derive.rules.functions import FUNCTIONS
 
-__all__ = ["Forms", "MAXIMA", "flat", "written_as_choice"]
+__all__ = ["Forms", "MAXIMA", "flat", "minimum", "written_as_choice"]
 
 # Functions that are read as maxima.
 MAXIMA: dict[str, Callable[..., tuple[Expr, ...]]] = {
@@ -31,6 +31,20 @@ def flat(args: tuple[Expr, ...]) -> Iterator[Expr]:
     for u in args:
         if isinstance(u, Fn) and u.args[0] == "max":
             yield from flat(u.args[1])
+        else:
+            yield u
+
+
+def minimum(args: tuple[Expr, ...]) -> Expr:
+    """A minimum by a maximum."""
+    parts = list(dict.fromkeys(_flat_minimum(args)))
+    return sub(add(*parts), Fn("max", tuple(parts))) if len(parts) == 2 else neg(Fn("max", tuple(map(neg, parts))))
+
+
+def _flat_minimum(args: tuple[Expr, ...]) -> Iterator[Expr]:
+    for u in args:
+        if isinstance(u, Fn) and u.args[0] == "min":
+            yield from _flat_minimum(u.args[1])
         else:
             yield u
 
@@ -95,8 +109,7 @@ class Forms(Linear):
             forms = self.members(MAXIMA[name](*args))
             return self._larger(node, value, forms) if forms is not None and written_as_choice(forms) else self._alone(node, value)
         if name == "min":
-            inner = self.form(Fn("max", tuple(map(neg, args))))
-            return None if inner is None else {n: -c for n, c in inner.items()}
+            return self.form(minimum(args))
         return self._alone(node, value)
 
     def members(self, args: tuple[Expr, ...]) -> list[Form] | None:
@@ -174,7 +187,7 @@ class Forms(Linear):
         if value is None or not value:
             return None
         if isinstance(w, Add) and all(map(positive, w.args[0])):
-            return self._log_of_sum(value, w.args[0])
+            return self._log_of_sum(w.args[0])
         return self.log_atom(value)
 
     @staticmethod
@@ -184,14 +197,27 @@ class Forms(Linear):
             out = combined(out, form or {})
         return out
 
-    def _log_of_sum(self, value: Value, parts: tuple[Expr, ...]) -> Form | None:
-        """log(t₁ + t₂ + …) = log t + log((t₁ + t₂ + …)/t), with the t for which the rest is least in the order of numbers."""
-        rests = []
+    def _log_of_sum(self, parts: tuple[Expr, ...]) -> Form | None:
+        """The logarithm of a sum of positive terms."""
+        found: list[tuple[Value, Form]] = []
         for t in parts:
-            own = self.image(t)
-            if not own:
+            value, log = self.image(t), self.log_form(t)
+            if not value or log is None:
                 return None
-            rests.append((self.numbered(self.mul(value, self.inverse(own))), t))
-        n, t = min(rests, key=lambda pair: pair[0])
-        first = self.log_form(t)
-        return None if first is None else combined(first, self.log_atom(self.values[n]))
+            found.append((value, log))
+        return self._log_of_terms(found)
+
+    def _log_of_terms(self, terms: list[tuple[Value, Form]]) -> Form:
+        """log(t₁ + t₂ + …) = log t + log((t₁ + t₂ + …)/t), with the t for which the rest comes first; under a condition by cases."""
+        conditions = sorted({symbol for value, _ in terms for symbol in self.conditions(value)})
+        if conditions and len({name for _, name in conditions}) == 1:
+            above, other = (self._log_of_terms([self._term_where(*term, conditions[0], holds) for term in terms]) for holds in (True, False))
+            chosen = self.product_form(self.form_of_condition({frozenset([conditions[0]]): 1}), combined(above, other, -1))
+            if chosen is not None:
+                return combined(other, chosen)
+        whole = self.add(*(value for value, _ in terms))
+        n, log = min(((self.numbered(self.mul(whole, self.inverse(value))), log) for value, log in terms), key=lambda pair: pair[0])
+        return combined(log, self.log_atom(self.values[n]))
+
+    def _term_where(self, value: Value, log: Form, symbol: Symbol, holds: bool) -> tuple[Value, Form]:
+        return self.restricted(value, symbol, holds), self.form_where(log, symbol, holds)

@@ -110,6 +110,23 @@ row("argmax")(_arg(">"))
 row("argmin")(_arg("<"))
 
 
+@row("argsort")
+def _argsort(a: Any, axis: Any = -1, **kwargs: Any) -> Any:
+    if axis is None:
+        return _argsort(plain(a).ravel())
+    rows = np.moveaxis(plain(a), axis, -1)
+    order = np.empty(rows.shape, dtype=int)
+    for place in np.ndindex(rows.shape[:-1]):
+        order[place] = sorted(range(rows.shape[-1]), key=lambda n, line=rows[place]: line[n])  # type: ignore[misc]  # bound at once
+    return np.moveaxis(order, -1, axis)
+
+
+@row("sort")
+def _sort(a: Any, axis: Any = -1, **kwargs: Any) -> Any:
+    values = plain(a).ravel() if axis is None else plain(a)
+    return result(np.take_along_axis(values, _argsort(values, -1 if axis is None else axis), -1 if axis is None else axis))
+
+
 @row("unravel_index")
 def _unravel_index(place: Any, shape: Any) -> Any:
     rest, out = place, []

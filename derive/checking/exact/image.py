@@ -14,10 +14,10 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from derive.checking.exact.field import UNIT, Beyond, Value
-from derive.checking.exact.forms import MAXIMA, Forms, written_as_choice
+from derive.checking.exact.forms import MAXIMA, Forms, minimum, written_as_choice
 from derive.checking.exact.linear import combined
 from derive.checking.exact.signs import positive
-from derive.index import ONE, ZERO, Add, At, Const, Delta, Expr, Fn, Iverson, Mul, Num, Pow, Stop, Where, mul, neg, num, power
+from derive.index import ONE, ZERO, Add, At, Const, Delta, Expr, Fn, Iverson, Mul, Num, Pow, Stop, Where, mul, num, power
 from derive.rules.functions import FUNCTIONS
 
 __all__ = ["Image", "postorder"]
@@ -173,7 +173,7 @@ class Image(Forms):
         if name in MAXIMA:
             return self._maximum(node, MAXIMA[name](*args))
         if name == "min":
-            return self.image(neg(Fn("max", tuple(map(neg, args)))))
+            return self.image(minimum(args))
         row = FUNCTIONS[name]
         if row.expand is not None:
             expanded = row.expand(*args)

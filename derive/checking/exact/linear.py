@@ -99,7 +99,7 @@ class Linear(Field):
         """e to the form: a product of powers, so that e^(a + b) = e^a e^b."""
         conditional = self._conditional(form)
         if conditional and len({symbol[1] for symbol in conditional}) <= _MOST_SPLIT:
-            return self._by_case(conditional[0], *(self.exponential(self._form_where(form, conditional[0], holds)) for holds in (True, False)))
+            return self._by_case(conditional[0], *(self.exponential(self.form_where(form, conditional[0], holds)) for holds in (True, False)))
         out: Value = {UNIT: 1}
         for n, c in form.items():
             if n in self.logs:
@@ -166,7 +166,7 @@ class Linear(Field):
             return {}
         conditional = self._conditional(form)
         if conditional:
-            return self._by_case(conditional[0], *(self.indicator(op, self._form_where(form, conditional[0], holds)) for holds in (True, False)))
+            return self._by_case(conditional[0], *(self.indicator(op, self.form_where(form, conditional[0], holds)) for holds in (True, False)))
         maximum = next((n for n in sorted(unknowns) if n in self.maxima), None)
         if maximum is not None:
             return self._against_maximum(op, form, maximum)
@@ -206,7 +206,7 @@ class Linear(Field):
         """The conditions that the products of a form hold."""
         return sorted({symbol for n in form for product in self.values[n] for symbol in product if symbol[0] != "root"})
 
-    def _form_where(self, form: Form, symbol: Symbol, holds: bool) -> Form:
+    def form_where(self, form: Form, symbol: Symbol, holds: bool) -> Form:
         """The form where a condition holds, or does not."""
         out: Form = {}
         for n, c in form.items():

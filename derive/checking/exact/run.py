@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from derive.checking.exact.decide import impossible
+from derive.checking.exact.decide import contradict
 from derive.checking.lift.session import refuse
 from derive.index import ONE, Expr, mul, sub
 
@@ -39,10 +39,10 @@ class Run:
         return self.known[condition]
 
     def _new(self, condition: Expr) -> bool:
-        so_far = self.condition
-        if impossible(mul(so_far, condition)):
+        so_far = [(q, answer) for q, answer, _ in self.answers]
+        if contradict([*so_far, (condition, True)]):
             return False
-        if impossible(mul(so_far, sub(ONE, condition))):
+        if contradict([*so_far, (condition, False)]):
             return True
         place = len(self.answers)
         found = self.given[place] if place < len(self.given) else True

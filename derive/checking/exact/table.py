@@ -22,7 +22,7 @@ _NATIVE = {
     "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_to", "broadcast_arrays", "concatenate", "concat", "stack", "vstack", "hstack", "dstack",
     "column_stack", "row_stack", "split", "array_split", "hsplit", "vsplit", "dsplit", "tile", "repeat", "roll", "flip", "fliplr", "flipud",
     "rot90", "take", "take_along_axis", "diag", "diagonal", "diagflat", "tril", "triu", "pad", "copy", "append", "insert", "delete",
-    "sliding_window_view", "as_strided", "block", "unstack", "sort", "argsort", "argmax", "argmin", "kron", "outer", "inner", "dot", "vdot",
+    "sliding_window_view", "as_strided", "block", "unstack", "kron", "outer", "inner", "dot", "vdot",
     "tensordot", "einsum", "trace", "convolve", "correlate", "meshgrid", "resize", "flatten", "apply_along_axis", "cross", "tolist",
     "compress", "searchsorted", "partition", "argpartition",
 }  # fmt: skip
