@@ -19,6 +19,7 @@ from typing import Any, TextIO
 from derive.app.files import Loader
 from derive.app.pairing import Target
 from derive.checking import Report, check
+from derive.checking.arguments import parameters_of
 from derive.checking.foreign import recognised
 from derive.checking.foreign.torch.function import forward_of
 from derive.checking.lift.session import CannotLift, current
@@ -166,7 +167,7 @@ def _lifting() -> bool:
 
 def _both(loss: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., Any]:
     """A NumPy loss and its gradient as the one function that returns both, written out as a person would."""
-    taken, given = inspect.signature(gradient).parameters, inspect.signature(loss).parameters
+    taken, given = parameters_of(gradient), parameters_of(loss)
     required = [name for name, p in given.items() if p.default is p.empty]
     by_name = set(required) <= taken.keys()
     passed = [f"{name}={name}" for name in given if name in taken] if by_name else list(taken)[:len(given)]
