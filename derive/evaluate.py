@@ -33,6 +33,7 @@ from derive.index import (
     Stop,
     Sum,
     Where,
+    walk,
 )
 from derive.rules.functions import FUNCTIONS
 
@@ -49,9 +50,12 @@ class Evaluator:
         sizes: the value of each symbolic size.
         arrays: the arrays, by name; integers stay integers.
         definitions: named arrays that are computed from the others.
+        digits: how many decimal digits are kept.
     """
 
-    def __init__(self, sizes: Mapping[str, int], arrays: Mapping[str, Any], definitions: tuple[Definition, ...] = ()) -> None:
+    def __init__(self, sizes: Mapping[str, int], arrays: Mapping[str, Any], definitions: tuple[Definition, ...] = (),
+                 digits: int = DIGITS) -> None:
+        self.digits = digits
         self.sizes = sizes
         self.arrays = {name: np.asarray(value) for name, value in arrays.items()}
         self.definitions = {d.name: d for d in definitions}
@@ -71,7 +75,7 @@ class Evaluator:
 
     def value(self, node: Expr, at: Mapping[Index, int]) -> Any:
         """One entry, with the free indices at these places."""
-        with mpmath.workdps(DIGITS):
+        with mpmath.workdps(self.digits):
             return self._value(node, at)
 
     def _value(self, node: Expr, at: Mapping[Index, int]) -> Any:
@@ -108,12 +112,11 @@ class Evaluator:
         return sum((self._value(u, at) for u in node.args[0]), 0)
 
     def _mul(self, node: Expr, at: Mapping[Index, int]) -> Any:
-        """A product; a factor of 0 that is an indicator hides what is undefined beside it."""
-        factors = sorted(node.args[0], key=lambda u: not isinstance(u, (Delta, Iverson)))
+        """A product; a factor of 0 that is an indicator hides what is undefined beside it, and one of integers does so first."""
         out: Any = 1
-        for u in factors:
+        for u in sorted(node.args[0], key=_rank):
             value = self._value(u, at)
-            if value == 0 and isinstance(u, (Delta, Iverson)):
+            if value == 0 and _rank(u) < 2:
                 return 0
             out = out * value
         return out
@@ -122,11 +125,11 @@ class Evaluator:
         return _power(self._value(node.args[0], at), node.args[1])
 
     def _mono(self, node: Expr, at: Mapping[Index, int]) -> Any:
-        pairs = sorted(node.args[0], key=lambda f: (not isinstance(f[0], (Delta, Iverson)), f[0].key))
+        pairs = sorted(node.args[0], key=lambda f: (_rank(f[0]), f[0].key))
         out: Any = 1
         for a, e in pairs:
             value = self._value(a, at)
-            if value == 0 and isinstance(a, (Delta, Iverson)):
+            if value == 0 and _rank(a) < 2:
                 return 0
             out = out * _power(value, e)
         return out
@@ -175,6 +178,15 @@ class Evaluator:
     def _extremum(self, node: Expr, at: Mapping[Index, int]) -> Any:
         assert isinstance(node, Extremum)
         return (max if node.args[0] == "max" else min)(self._bound(node, at))
+
+
+def _rank(u: Expr) -> int:
+    """0 for an indicator, or a sum or product of some, that compares integers; 1 for another indicator; 2 for the rest."""
+    if isinstance(u, (Delta, Iverson)):
+        return int(any(isinstance(part, At) and part.kind == "float" for part in walk(u)))
+    if isinstance(u, (Add, Mul)) and all(isinstance(part, Num) or _rank(part) == 0 for part in u.args[0]):
+        return 0
+    return 2
 
 
 def _power(base: Any, e: Any) -> Any:

@@ -86,7 +86,7 @@ class Backward:
         """(bound indices, renaming of K, ∂D/∂n, still for one example) for one use of n; `keep` says which indices stay free, and as what."""
         own = self._indices_of(n)
         kept = {**keep, **{i: i for i in self.seed_indices}}
-        axes = tied(use.body, n, [i for i in use.indices if i not in self.seed_indices])
+        axes = tied(use.body, n, [i for i in use.indices if i not in self.seed_indices], own)
         renaming: dict[Expr, Expr] = {same: own[k] for k, same in enumerate(axes) if same is not None}
         single = use.single and self.plan.example in renaming
         loose = [i for i in use.indices if i not in renaming]

@@ -5,7 +5,7 @@ Legend: as in `backward`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from derive.calculus.backward import LOSS, SEED, Use, summed, unused
@@ -14,6 +14,7 @@ from derive.calculus.rewrite import Chain, contract
 from derive.derivation import Assumption, Definition, Section, Story
 from derive.domains import premises
 from derive.index import ONE, ZERO, At, Expr, Fn, Index, Partial, Stop, add, array_names, expand, fresh, mul, power, substitute, walk
+from derive.normal import P1
 from derive.normal.present import cost
 from derive.rules import FUNCTIONS
 from derive.rules.value import index_letters
@@ -53,9 +54,15 @@ class _Builder(Jacobians):
         result = self._finish()
         ready = self.ready
         assumptions = [*self.declared, *self.program.assumptions, *ready.algebra.labels.values(), *premises(self.program.definitions, ready.algebra)]
+        open_ones = _distinct(a for a in assumptions if not self._evident(a))
         return Story(self.program.source, self.kind, self.wrt, tuple(ready.definitions), tuple(self.cotangents), result,
-                     tuple(self.sections), _distinct(assumptions), (*self._kinks(), *self.program.conventions), tuple(ready.facts),
+                     tuple(self.sections), open_ones, (*self._kinks(), *self.program.conventions), tuple(ready.facts),
                      {name: body for name, body in ready.bodies.items() if body is not ready.by_name(name).body})
+
+    def _evident(self, assumption: Assumption) -> bool:
+        """Whether sizes alone say that it holds, such as n < 4n."""
+        condition = assumption.condition
+        return condition is not None and not array_names(condition) and self.ready.algebra.canonical(condition) is P1
 
     def _start(self) -> None:
         last = self.ready.definitions[-1]
@@ -170,7 +177,7 @@ class _Builder(Jacobians):
         return Definition(unused(name, taken), (*self.seed_indices, *self.target), body, "result", shape)
 
 
-def _distinct(assumptions: list[Assumption]) -> tuple[Assumption, ...]:
+def _distinct(assumptions: Iterable[Assumption]) -> tuple[Assumption, ...]:
     """Each assumption once, with indices under their usual letters."""
     out = {}
     for a in assumptions:

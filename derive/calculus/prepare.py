@@ -6,7 +6,7 @@ Legend: D, E are definitions; a body "to reason with" may differ from the one th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from derive.calculus.naming import has_contraction, shifted, with_names
@@ -169,21 +169,26 @@ def _jacobian(ready: Prepared, indices: tuple[Index, ...], body: Expr, name: str
     return ready.pretty(differentiated(Partial(body, entry))) if entry is not None else Num(0)
 
 
-def tied(body: Expr, name: str, indices: Iterable[Index]) -> list[Index | None]:
-    """For each axis of an array: the free index that all its entries in the body have there, or None."""
+def tied(body: Expr, name: str, indices: Iterable[Index], own: Sequence[Index] | None = None) -> list[Index | None]:
+    """For each axis of an array: the free index that all its entries in the body have there, or None.
+
+    With `own`, one index for each axis of the array, an index that runs over a part of the axis alone does not count.
+    """
     entries = [part.indices for part in walk(body) if isinstance(part, At) and part.name == name]
     if not entries:
         return []
     out: list[Index | None] = []
-    for axis in zip(*entries):
+    for k, axis in enumerate(zip(*entries)):
         same = axis[0] if all(i is axis[0] for i in axis) and axis[0] in indices and axis[0] not in out else None
+        if own is not None and isinstance(same, Index) and same.size is not own[k].size:
+            same = None
         out.append(same if isinstance(same, Index) else None)
     return out
 
 
 def entry_for(body: Expr, name: str, indices: tuple[Index, ...], own: tuple[Index, ...] | None = None) -> At | None:
     """An entry to differentiate by: the same index where the rows do not mix, a new one elsewhere."""
-    axes = tied(body, name, indices)
+    axes = tied(body, name, indices, own)
     entries = [part for part in walk(body) if isinstance(part, At) and part.name == name]
     if not entries:
         return None

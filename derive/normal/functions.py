@@ -189,7 +189,7 @@ class Functions(Sums):
         if self.surely(rounded, 1) or self.surely(minus, 0):
             return P1 if self.surely(rounded, 1) else P0
         if not self.hard:
-            return None
+            return atom(Iverson(">", rounded))
         if self.unit(self.sub(p, constant(dict(terms(p)).get(UNIT, Fraction(0))))) < 0:
             return self.sub(P1, self.indicator(">", self.sub(P1, rounded)))
         return atom(Iverson(">", rounded))
@@ -198,7 +198,7 @@ class Functions(Sums):
         """1{p ≥ 0} for an integer p is 1{p + 1 > 0}, which is how the hard form writes it."""
         if is_number(p) or self.hard:
             return constant(int(number(p) >= 0)) if is_number(p) else self.indicator(">", self.add(_rounded(p, floor), P1))
-        return P1 if self.surely(p, 0) else P0 if self.surely(self.scale(p, -1), 1) else self._at_least(p)
+        return P1 if self.surely(p, 0) else P0 if self.surely(self.scale(p, -1), 1) else atom(Iverson(">=", _rounded(p, floor)))
 
     def _at_least(self, p: Poly) -> Poly:
         """1{p ≥ 0} as one indicator, which is how a reader wants to see it."""

@@ -13,9 +13,10 @@ from fractions import Fraction
 from itertools import permutations
 
 from derive.derivation import Assumption, label_in_range
-from derive.index import ONE, Add, At, Delta, Digit, Expr, Index, Iverson, Mul, Num, Poly, Pow, add, fresh, mul, sub, walk
+from derive.index import ONE, Add, At, Delta, Digit, Expr, Index, Iverson, Mul, Num, Poly, Pow, add, fresh, mul, num, sub, walk
+from derive.normal.integers import integral
 from derive.normal.products import Products
-from derive.normal.ring import atom, depends
+from derive.normal.ring import P1, atom, depends, is_number, number
 from derive.rules.value import letter_for
 
 __all__ = ["Ranges", "Solution", "combined", "under"]
@@ -74,6 +75,24 @@ class Ranges(Products):
         written = self.index_form(self.written(value))
         inside = None if self.in_range(written, b) else mul(Iverson(">=", written), Iverson(">", sub(b.size, written)))
         return a, b, written, inside
+
+    def windowed(self, bound: Sequence[Index], powers: dict[Expr, Fraction]) -> tuple[list[Index], Poly] | None:
+        """Where 0 ≤ e < K for a number K limits b, which stands alone in e, to fewer values than it has: the sum is over e instead."""
+        floors = [p if a.args[0] == ">=" else self.sub(p, P1) for a in powers
+                  if isinstance(a, Iverson) and a.args[0] != "=" and integral(p := self.canonical(a.args[1]))]
+        for p, q in permutations(floors, 2):
+            top = self.add(p, q)
+            if not is_number(top) or number(top) < 0:
+                continue
+            for b in sorted((b for b in bound if b in p.free), key=lambda b: (self.skeleton(b), b.key)):
+                a = fresh(Index(letter_for(b.size), num(number(top) + 1), 0))
+                value = self.solved(self.sub(p, atom(a)), b)
+                if value is not None and not (isinstance(b.size, Num) and b.size.value <= number(top) + 1):
+                    written = self.index_form(self.written(value))
+                    rest = self.prod(self.power(self.substituted(f, {b: written}), e) for f, e in powers.items())
+                    inside = self.canonical(mul(Iverson(">=", written), Iverson(">", sub(b.size, written))))
+                    return [*(x for x in bound if x is not b), a], self.mul(inside, rest)
+        return None
 
     def apart(self, bound: Sequence[Index], p: Poly) -> tuple[list[Index], Poly] | None:
         """Where the digits of a bound index are used, one index for each digit takes its place."""

@@ -51,10 +51,10 @@ class Sums(Ranges):
         return self.sum([x for x in bound if x is not b], rest if inside is None else self.mul(self.canonical(inside), rest))
 
     def _short(self, bound: tuple[Index, ...], powers: dict[Expr, Fraction]) -> Poly | None:
-        """Σ_i Σ_k f(w i + k) = Σ_b f(b); a sum over a few numbers is written out in the hard form."""
-        joined = self.as_one(bound, powers)
-        if joined is not None:
-            return self.sum(*joined)
+        """A sum over other indices where that is simpler; a sum over a few numbers is written out in the hard form."""
+        other = self.windowed(bound, powers) or self.as_one(bound, powers)
+        if other is not None:
+            return self.sum(*other)
         short = next((b for b in bound if self.hard and not self.known_sums and _is_short(b.size)), None)
         if short is None:
             return None

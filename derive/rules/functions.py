@@ -127,6 +127,8 @@ _ROWS = (
     Function("sin", sympy.sin, r"(\sin u)' = \cos(u)\,u'", mpmath.sin),
     Function("cos", sympy.cos, r"(\cos u)' = -\sin(u)\,u'", mpmath.cos),
     Function("erf", sympy.erf, r"\operatorname{erf}(u)' = \tfrac{2}{\sqrt\pi}e^{-u^2}\,u'", mpmath.erf),
+    Function("erf_inv", sympy.erfinv, r"\operatorname{erf}^{-1}(u)' = \tfrac{\sqrt\pi}{2}e^{(\operatorname{erf}^{-1}u)^2}\,u'", mpmath.erfinv,
+             domain=lambda u: (sub(ONE, u), add(ONE, u)), sample=(0.3,)),
     Function("atan", sympy.atan, r"(\arctan u)' = \frac{u'}{1+u^2}", mpmath.atan),
     Function("lgamma", sympy.loggamma, r"(\log\Gamma(u))' = \psi(u)\,u'", mpmath.loggamma,
              convention=lambda u: (_fn("digamma", u),), domain=lambda u: (u,), sample=(1.7,)),
@@ -159,7 +161,8 @@ _ROWS = (
 
 FUNCTIONS: dict[str, Function] = table(_ROWS)
 
-_BACK = {sympy.exp: "exp", sympy.log: "log", sympy.tanh: "tanh", sympy.sin: "sin", sympy.cos: "cos", sympy.erf: "erf", sympy.atan: "atan",
+_BACK = {sympy.exp: "exp", sympy.log: "log", sympy.tanh: "tanh", sympy.sin: "sin", sympy.cos: "cos", sympy.erf: "erf",
+         sympy.erfinv: "erf_inv", sympy.atan: "atan",
          sympy.loggamma: "lgamma", sympy.digamma: "digamma", sympy.polygamma: "polygamma",
          _Logistic: "logistic", _Softplus: "softplus", _LogAddExp: "logaddexp"}
 

@@ -250,6 +250,8 @@ _rows({
     "cos": ("cos u", _apply("cos"), jnp.cos, 1),
     "atan": ("arctan u", _apply("atan"), jnp.arctan, 1),
     "erf": ("erf u", _apply("erf"), lax.erf, 1),
+    "erf_inv": ("the inverse of erf", _apply("erf_inv"), lambda x: lax.erf_inv(0.5 * jnp.sin(x)), 1),
+    "tan": ("sin u / cos u", lambda u: div(Fn("sin", (u,)), Fn("cos", (u,))), lambda x: jnp.tan(0.3 * jnp.sin(x)), 1),
     "erfc": ("1 − erf u", lambda u: sub(ONE, Fn("erf", (u,))), lax.erfc, 1),
     "lgamma": ("log Γ(u)", _apply("lgamma"), lambda x: lax.lgamma(x * x + 1), 1),
     "digamma": ("the derivative of log Γ", _apply("digamma"), lambda x: lax.digamma(x * x + 1), 1),

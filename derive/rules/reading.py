@@ -57,7 +57,8 @@ class Wrapper:
         return elementwise(self.function, tuple(inputs), max((x.shape for x in inputs), key=len), "float")
 
 
-INFINITE = (Const("-inf"), Const("inf"))
+MINUS_INFINITY = Const("-inf")
+INFINITE = (MINUS_INFINITY, Const("inf"))
 PRIMITIVES: dict[str, Primitive] = {}
 
 

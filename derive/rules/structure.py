@@ -36,7 +36,7 @@ from derive.rules.primitives import Equation, declare
 from derive.rules.sizes import size
 from derive.rules.value import Value, is_one, letter_for
 
-__all__: list[str] = []
+__all__ = ["apart", "bound", "merged", "summed"]
 
 
 def bound(n: Expr) -> Index:
@@ -68,8 +68,8 @@ def _reshape(e: Equation) -> Value:
         left: list[Expr] = []
         for old, new in groups:
             mine, whole = whole[:len(new)], whole[len(new):]
-            merged = _merged(mine, new)
-            left += [digit(merged, old, k) for k in range(len(old))] if len(old) > 1 else [merged]
+            whole_index = merged(mine, new)
+            left += [digit(whole_index, old, k) for k in range(len(old))] if len(old) > 1 else [whole_index]
         entries = iter(left)
         return x.at(*(ZERO if is_one(n) else next(entries) for n in x.shape))
     return Value(e.shape, at, x.kind)
@@ -99,7 +99,7 @@ def _factors(n: Expr) -> tuple[str, ...]:
     return (*sorted(part.key for part in out if not isinstance(part, Num)), number.key)
 
 
-def _merged(i: list[Expr], sizes: tuple[Expr, ...]) -> Expr:
+def merged(i: list[Expr], sizes: tuple[Expr, ...]) -> Expr:
     """The integer with the digits i in the mixed radix `sizes`."""
     total: Expr = ZERO
     for j, n in zip(i, sizes):
@@ -124,7 +124,7 @@ def apart(bound: tuple[Index, ...], body: Expr) -> tuple[tuple[Index, ...], Expr
             sizes = min(fitting, key=str)
             digits = tuple(fresh(Index(letter_for(n), n, 0)) for n in sizes)
             freed = substitute(body, {Digit(b, sizes, k): i for k, i in enumerate(digits)})
-            return apart((*(x for x in bound if x is not b), *digits), substitute(freed, {b: _merged(list(digits), sizes)}))
+            return apart((*(x for x in bound if x is not b), *digits), substitute(freed, {b: merged(list(digits), sizes)}))
     return bound, body
 
 

@@ -42,6 +42,7 @@ from derive.index import (
     substitute,
 )
 from derive.rules.functions import FUNCTIONS, derivative
+from derive.rules.reading import MINUS_INFINITY
 from derive.rules.table import table
 
 __all__ = ["THEOREMS", "Theorem", "rewrite", "theorem_for"]
@@ -143,9 +144,17 @@ def _largest(u: Expr, z: At) -> Expr | None:
     renamed = {b: fresh(b) for b in u.bound}
     bound, body = tuple(renamed.values()), substitute(u.body, renamed)
     again = {b: fresh(b) for b in u.bound}
-    hit = Iverson("=", sub(body, u))
-    ties = Sum(tuple(again.values()), Iverson("=", sub(substitute(u.body, again), u)))
-    return div(Sum(bound, mul(hit, partial(body, z))), ties)
+    hit, entry = _reaches(body, u)
+    ties = Sum(tuple(again.values()), _reaches(substitute(u.body, again), u)[0])
+    return div(Sum(bound, mul(hit, partial(entry, z))), ties)
+
+
+def _reaches(u: Expr, top: Expr) -> tuple[Expr, Expr]:
+    """(whether u is the largest entry, u); an entry behind a mask is not, where −∞ stands in its place."""
+    if isinstance(u, Where) and u.args[2] is MINUS_INFINITY:
+        hit, entry = _reaches(u.args[1], top)
+        return mul(u.args[0], hit), entry
+    return Iverson("=", sub(u, top)), u
 
 
 def _choice(u: Expr, z: At) -> Expr | None:
@@ -159,7 +168,7 @@ def _flat(u: Expr, z: At) -> Expr | None:
 _j, _k = Index("j", Size("k"), 0), Index("b", Size("k"), 0)
 _z, _zb = At("z", (_j,)), At("z", (_k,))
 _FUNCTION_SAMPLES = {"log": add(mul(_z, _z), ONE), "lgamma": add(mul(_z, _z), ONE), "digamma": add(mul(_z, _z), ONE),
-                     "polygamma": add(mul(_z, _z), ONE)}
+                     "polygamma": add(mul(_z, _z), ONE), "erf_inv": div(_z, add(mul(_z, _z), ONE))}
 
 
 def _chain_rows() -> list[Theorem]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import os
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import jax
 import numpy as np
 from jax.extend.core import Literal
 
@@ -20,10 +22,13 @@ from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.primitives import Equation
 from derive.rules.sizes import size
 from derive.rules.value import Value, indices_for, is_one, scalar
+from derive.trace.loops import written_out_steps
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
 
 __all__ = ["Program", "reachable", "read"]
+
+_JAX = os.path.dirname(jax.__file__) + os.sep
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class _Reader:
         sizes = set().union(*(size_names(part) for argument in arguments for part in argument.shape)) if arguments else set()
         self.reserved = self.taken | sizes
         self.enclosing: Place | None = None
+        self.step = ""
 
     # ------------------------------------------------------------------------------------------- what goes in
 
@@ -132,6 +138,8 @@ class _Reader:
 
     def equation(self, equation: Any, inputs: list[Value]) -> list[Value]:
         name, params = equation.primitive.name, equation.params
+        if name == "scan":
+            return self.loop(equation, inputs)
         inner = params.get("jaxpr", params.get("call_jaxpr", params.get("fun_jaxpr")))
         wrapper = WRAPPERS.get(_function_name(params, inner)) if inner is not None else None
         if wrapper is not None and wrapper.fits(inputs):
@@ -154,11 +162,29 @@ class _Reader:
             raise NotYet(f"The operation {name!r} of JAX has no row in the table of primitives.", place=self.line(equation),
                          hint="Write it with other operations, or add a row to derive/rules/primitives.py.")
         out = equation.outvars[0].aval
+        floors: list[Expr] = []
         try:
-            result = row.read(Equation(tuple(inputs), params, tuple(size(dim) for dim in out.shape), _kind(out.dtype), self.assume))
+            result = row.read(Equation(tuple(inputs), params, tuple(size(dim, floors) for dim in out.shape), _kind(out.dtype), self.assume))
         except NotYet as error:
             raise NotYet(error.met, place=error.place or self.line(equation), hint=error.hint) from error
+        for n in floors:
+            self.assume(Assumption("a window fits", Iverson(">=", n)))
         return result if isinstance(result, list) else [result]
+
+    def loop(self, equation: Any, inputs: list[Value]) -> list[Value]:
+        """A loop of a known length, step by step."""
+        body, before = equation.params["jaxpr"], self.step
+        constants = [self.constant(value) for value in getattr(body, "consts", ())]
+
+        def run(t: int, given: Sequence[Value]) -> list[Value]:
+            self.step = f"{before}_{t + 1}"
+            return self.run(getattr(body, "jaxpr", body), [*constants, *given])
+        try:
+            return written_out_steps(equation.params, inputs, run, lambda t, value: self.define("s", value))
+        except NotYet as error:
+            raise NotYet(error.met, place=error.place or self.line(equation), hint=error.hint) from error
+        finally:
+            self.step = before
 
     def assume(self, assumption: Assumption) -> None:
         self.assumptions[assumption.text, assumption.condition] = assumption
@@ -185,6 +211,7 @@ class _Reader:
         return self.add(name, value, indices, body, int(line) if line else 0)
 
     def add(self, name: str, value: Value, indices: tuple[Index, ...], body: Expr, line: int) -> Value:
+        name += self.step
         while name in self.taken:
             name += "′"
         self.taken.add(name)
@@ -245,10 +272,10 @@ def reachable(definitions: list[Definition]) -> tuple[Definition, ...]:
 
 
 def _function_name(params: dict[str, Any], inner: Any) -> str:
-    if "name" in params:
-        return str(params["name"])
+    """The name of a function of JAX itself; a function of the user's that has the same name is not one."""
     info = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
-    return str(getattr(info, "func_name", ""))
+    own = str(getattr(info, "func_filename", "")).startswith(_JAX)
+    return str(params.get("name", getattr(info, "func_name", ""))) if own else ""
 
 
 def _kind(dtype: Any) -> str:
