@@ -74,10 +74,6 @@ class Loader:
         with _importable(self.module(file), file.expanduser().resolve().parent):
             yield
 
-    def has(self, file: Path, name: str) -> bool:
-        """Whether the file defines a function of that name."""
-        return inspect.isfunction(vars(self.module(file)).get(name))
-
     def module(self, file: Path) -> ModuleType:
         """The file, run as a module.
 
