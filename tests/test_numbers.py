@@ -288,3 +288,11 @@ def test_a_gradient_is_compared_with_differences_of_its_own_loss() -> None:
     assert found.example is not None and not found.only_ties
     assert own_of(softmax_and_loss, "W", SHAPES).example is None
     assert own_of(lambda W, X, y, lam: softmax_and_loss(W, X, y, lam, 1.0), "W", SHAPES).example is not None
+
+
+def test_nan_at_a_single_point_is_a_fault_and_not_a_mistake() -> None:
+    numbers = numbers_of(lambda x: np.prod(x) / x, lambda x: jnp.prod(x), "x", {"x": "n"})
+    found = numbers.compare("x")
+    assert found.example is None and found.holes and np.isnan(found.holes[0].claimed)
+    assert any("the gradient with respect to x is nan at a single point, where the truth is" in fault for fault in numbers.faults())
+    assert compare(lambda x: np.prod(x) / x * 1.01, lambda x: jnp.prod(x), "x", {"x": "n"}).example is not None

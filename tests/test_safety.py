@@ -141,6 +141,21 @@ def wrong_for_one(x):
     return x.copy() if len(x) > 1 else x * 2
 
 
+def binary_loss(w, X, y):
+    return -jnp.mean(y * jax.nn.log_sigmoid(X @ w) + (1 - y) * jax.nn.log_sigmoid(-X @ w))
+
+
+def unstable_loss(w, X, y):
+    """The truth itself overflows in 64-bit."""
+    p = jax.nn.sigmoid(X @ w)
+    return -jnp.mean(y * jnp.log(p) + (1 - y) * jnp.log(1 - p))
+
+
+def binary(w, X, y):
+    p = 1 / (1 + np.exp(-(X @ w)))
+    return -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)), X.T @ (p - y) / len(y)
+
+
 def squeezed(x):
     return x.squeeze().copy()
 
@@ -166,6 +181,7 @@ def ordinary_overflow(x):
 
 
 VECTOR = {"x": "n"}
+BINARY = {"w": "d", "X": "m d", "y": "m"}
 TABLE = [
     (with_state, squares, "x", VECTOR, True, "calling it twice"), (random_numbers, squares, "x", VECTOR, True, "not deterministic"),
     (own_random_numbers, squares, "x", VECTOR, True, "calling it twice"),
@@ -183,6 +199,8 @@ TABLE = [
     (overflowing_in_short_floats, squares, "x", VECTOR, False, "given float16 arguments"),
     (memory_order, squares, "x", {"x": "a b"}, True, "Fortran-ordered"), (not_for_one, squares, "x", VECTOR, True, "with n = 1 it raises IndexError"),
     (wrong_for_one, squares, "x", VECTOR, True, "with n = 1 the gradient with respect to x is"),
+    (binary, binary_loss, "w", BINARY, False, "the log of a number that underflowed"),
+    (binary, unstable_loss, "w", BINARY, False, "the log of a number that underflowed"),
     (squeezed, squares, "x", {"x": "a b"}, True, "with b = 1 the gradient with respect to x has shape"),
     (column, squares, "x", VECTOR, True, "has shape (n, 1), and x has (n,)"), (row, squares, "x", VECTOR, False, "has shape (1, n), and x has (n,)"),
     (lambda x: (np.array([[np.sum(x**2) / 2]]), x.copy()), squares, "x", VECTOR, False, "array of shape (1, 1), not a number"),

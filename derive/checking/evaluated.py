@@ -13,7 +13,7 @@ from derive.checking.difference import reasoning
 from derive.checking.running import outcome
 from derive.checking.truth import Truth
 from derive.errors import NotYet
-from derive.evaluate import Evaluator
+from derive.evaluate import DIGITS, Evaluator
 from derive.index import ONE
 from derive.points import Point, sizes_of
 
@@ -26,8 +26,9 @@ def exact_entry(truth: Truth, wrt: str | None, sizes: Mapping[str, int], arrays:
     return None if entries is None else entries(place)
 
 
-def exact_entries(truth: Truth, wrt: str | None, sizes: Mapping[str, int], arrays: Mapping[str, Any]) -> Callable[[tuple[int, ...]], Any] | None:
-    """The entries of the truth at one point in 50 digits, as a function of the place; what they share is computed once."""
+def exact_entries(truth: Truth, wrt: str | None, sizes: Mapping[str, int], arrays: Mapping[str, Any],
+                  digits: int = DIGITS) -> Callable[[tuple[int, ...]], Any] | None:
+    """The entries of the truth at one point in many digits, as a function of the place; what they share is computed once."""
     name = wrt if wrt is not None else next((a.name for a in truth.arguments if a.kind == "float"), None)
     if name is None:
         return None
@@ -37,7 +38,7 @@ def exact_entries(truth: Truth, wrt: str | None, sizes: Mapping[str, int], array
         return None
     known = reasoning(story)
     last = story.result if wrt is not None else story.definitions[-1]
-    evaluator = Evaluator({n: sizes[n] for n in sizes_of(truth.arguments)}, arrays, known)
+    evaluator = Evaluator({n: sizes[n] for n in sizes_of(truth.arguments)}, arrays, known, digits)
 
     def entry(place: tuple[int, ...]) -> Any:
         kept = tuple(k for k, n in zip(place, last.shape) if n is not ONE) if len(place) != len(last.indices) else place

@@ -39,6 +39,7 @@ class Comparison:
         only_ties: whether it differs at ties alone.
         doubtful: whether it differs somewhere by what rounding or overflow explains, at numbers that are not ordinary.
         agreeing, differing: the points at which it agrees and differs.
+        holes: examples of NaN or infinity at single points, in whose neighbourhood it is right; they are faults.
     """
 
     example: Example | None = None
@@ -49,6 +50,7 @@ class Comparison:
     doubtful: bool = False
     agreeing: tuple[Point, ...] = ()
     differing: tuple[Point, ...] = ()
+    holes: tuple[Example, ...] = ()
 
 
 class Numbers:
@@ -97,13 +99,15 @@ class Numbers:
         return _Comparing(self, truth, wrt).comparison()
 
     def faults(self) -> tuple[str, ...]:
-        """What the code raises at points where the truth has a value: once for each kind of error."""
+        """What the code raises, and where it returns NaN, at points where the truth has a value: once for each kind."""
         out: dict[type, str] = {}
         for t in self.trials():
             if t.error is not None:
                 at = sizes_text(t.point.sizes)
                 out.setdefault(type(t.error), f"it raises {type(t.error).__name__}{' at ' + at if at else ''}: {t.error}")
-        return tuple(out.values())
+        holes = [(wrt, found.holes[0]) for wrt, found in self._compared.items() if found.holes]
+        return (*out.values(), *(f"the gradient with respect to {wrt} is {e.claimed} at a single point, where the truth is {e.true:.6g}, {e}"
+                                 for wrt, e in holes))
 
     def uncovered(self) -> tuple[str, ...]:
         """Lines of the code that no point reached."""
@@ -129,7 +133,8 @@ class _Comparing:
         doubtful = any(kind == "rounding" for kind, _, _ in self.found)
         base = Comparison(chosen, self.tried, None if self.tried else self.failure or "no point was found at which it can be compared",
                           tuple(self.notes), bool(ties) and not wrong, doubtful)
-        return replace(base, agreeing=tuple(p for kind, p, _ in self.found if kind == "same"), differing=tuple(p for p, _ in wrong))
+        holes = tuple(e for kind, _, e in self.found if kind == "hole" and e is not None)
+        return replace(base, holes=holes, agreeing=tuple(p for kind, p, _ in self.found if kind == "same"), differing=tuple(p for p, _ in wrong))
 
     def _at(self, trial: Trial) -> None:
         if trial.error is not None:
@@ -165,7 +170,7 @@ class _Comparing:
                   verdict.place)
 
     def _add(self, kind: str, point: Point, claimed: float, true: float, place: tuple[int, ...]) -> None:
-        example = Example(point.sizes, self.numbers.subject.pasted(point.arrays), claimed, true, place) if kind in ("wrong", "tie") else None
+        example = Example(point.sizes, self.numbers.subject.pasted(point.arrays), claimed, true, place) if kind in ("wrong", "tie", "hole") else None
         self.found.append((kind, point, example))
 
     def _claimed(self, trial: Trial) -> np.ndarray | str:

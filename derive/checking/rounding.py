@@ -34,7 +34,8 @@ class Verdict:
     """How two arrays compare at one point.
 
     Attributes:
-        kind: 'same'; 'wrong'; 'tie', different at this input and not beside it; 'rounding', different by what rounding explains.
+        kind: 'same'; 'wrong'; 'tie', different at this input and not beside it; 'hole', NaN or infinite at this input and right beside it;
+            'rounding', different by what rounding or overflow explains.
         place: the entry where that is seen most.
         why: for rounding, what there is to say.
     """
@@ -73,12 +74,20 @@ def apart(sides: Sides, point: Point, claimed: np.ndarray, true: np.ndarray) -> 
     u, t = np.asarray(claimed, dtype=float), np.where(known, true, 0.0)
     broken = known & ~np.isfinite(u)
     if broken.any():
-        return Verdict("rounding" if _extreme(point) else "wrong", _first(broken))
+        return _broken(sides, point, u, t, known, _first(broken))
     gap = np.where(known, np.abs(u - t), 0.0)
     floor = _floor(claimed, t, point, sides.coarse)
     if (gap <= floor).all():
         return Verdict("same")
     return _Closer(sides, point, u, t, known, floor).verdict()
+
+
+def _broken(sides: Sides, point: Point, u: np.ndarray, t: np.ndarray, known: np.ndarray, place: tuple[int, ...]) -> Verdict:
+    """NaN or infinity where the truth is finite: at this input alone, at large numbers, or simply wrong."""
+    if _extreme(point):
+        return Verdict("rounding", place)
+    closer = _Closer(sides, point, np.where(np.isfinite(u), u, t), t, known, _floor(u, t, point, sides.coarse))
+    return Verdict("hole" if closer.gaps and closer.verdict().kind in ("same", "tie", "rounding") else "wrong", place)
 
 
 def _floor(claimed: np.ndarray, t: np.ndarray, point: Point, coarse: bool) -> float:

@@ -21,17 +21,18 @@ ORDINARY = 10.0
 _ALONE = (ORDINARY, 1e3, 1e4)
 _TOGETHER = (3.0, 30.0, 100.0)
 _OFF = 1e-3
-# What NumPy warns of, what it means, and what to do.
-_CAUSES = (
-    ("overflow encountered in exp",
-     "no max-shift: exp overflows for scores above 709; subtract the largest score of each row before exp, and for a "
-     "sigmoid use exp(−|z|)"),
-    ("divide by zero encountered in log",
-     "the log of a number that underflowed to 0 is −inf; compute log-probabilities as z − max − log Σ exp(z − max)"),
-    ("overflow encountered in cosh", "cosh overflows for numbers above 710: write it with exp(−|x|)"),
-    ("overflow encountered in sinh", "sinh overflows for numbers above 710: write it with exp(−|x|)"),
-    ("overflow encountered in square", "a square overflows"), ("overflow encountered in multiply", "a product overflows"),
-    ("divide by zero", "something is divided by a number that underflowed to 0"), ("invalid value", "0/0, ∞ − ∞ or 0 · ∞ is computed on the way"),
+_SHIFT = "no max-shift: exp overflows for scores above 709; subtract the largest score of each row before exp, and for a sigmoid use exp(−|z|)"
+# What NumPy warns of, all of it, and what it means; the first row that fits is told.
+_CAUSES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("overflow encountered in exp", "invalid value encountered in divide"), _SHIFT),
+    (("divide by zero encountered in log",),
+     "the log of a number that underflowed to 0 is −inf; compute log-probabilities as z − max − log Σ exp(z − max), or with logaddexp"),
+    (("overflow encountered in exp",), _SHIFT),
+    (("overflow encountered in cosh",), "cosh overflows for numbers above 710; write it with exp(−|x|)"),
+    (("overflow encountered in sinh",), "sinh overflows for numbers above 710; write it with exp(−|x|)"),
+    (("overflow encountered",), "a square or a product overflows"),
+    (("divide by zero",), "something is divided by a number that underflowed to 0"),
+    (("invalid value",), "0/0, ∞ − ∞ or 0 · ∞ is computed on the way"),
 )
 
 
@@ -78,7 +79,7 @@ def _trouble(setting: Setting, point: Point, trial: Trial, name: str, array: np.
     if place is not None:
         true = setting.true(name, point.arrays)
         known = true is not None and true.shape == array.shape and np.isfinite(true[place])
-        fine = float(true[place]) if known and true is not None else setting.exact(name, point, place)
+        fine = float(true[place]) if known and true is not None else setting.surely(name, point, place)
         if fine is None:
             return None
         return "broken", f"{what} is {array[place]}, and the truth is {fine:.6g}: {_cause(trial)}"
@@ -89,11 +90,11 @@ def _trouble(setting: Setting, point: Point, trial: Trial, name: str, array: np.
     if not gap.size or gap.max() <= _OFF * (1e-6 + np.abs(true).max()):
         return None
     place = tuple(int(k) for k in np.unravel_index(int(gap.argmax()), gap.shape))
-    fine = setting.exact(name, point, place)
+    fine = setting.surely(name, point, place)
     if fine is None or abs(array[place] - fine) <= _OFF * (1e-6 + abs(fine)):
         return None
     return "off", f"{what} is {array[place]:.6g}, and the truth is {fine:.6g}: {_cause(trial, 'rounding or clipping loses the number on the way')}"
 
 
 def _cause(trial: Trial, otherwise: str = "a number overflows or underflows on the way") -> str:
-    return next((words for text, words in _CAUSES if any(text in w for w in trial.warned)), otherwise)
+    return next((words for texts, words in _CAUSES if all(any(text in w for w in trial.warned) for text in texts)), otherwise)

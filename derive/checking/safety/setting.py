@@ -14,12 +14,14 @@ from derive.checking.evaluated import exact_entries, in_domain
 from derive.checking.running import Trial, attempt, outcome
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
+from derive.evaluate import DIGITS
 from derive.points import Point, is_strength
 
 __all__ = ["Finding", "Setting", "broken", "differ", "setting_of"]
 
 _LARGEST = 1e300
 _SECONDS = 0.5
+_MANY = (1500, 1900)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Setting:
         subject, truth, wrt: the handwritten code, what it is compared with, and the arguments that are asked for.
         base: an ordinary point of unequal sizes.
         ran: the code at that point.
-        points: those at which the truth was evaluated in 50 digits, kept with what was computed there.
+        points: those at which the truth was evaluated in many digits, kept with what was computed there.
         spent: the seconds that this took; when it is too long, no more is evaluated, and nothing is said that would need it.
     """
 
@@ -52,7 +54,7 @@ class Setting:
     wrt: tuple[str, ...]
     base: Point
     ran: Trial
-    points: dict[int, tuple[Point, dict[str, Any]]] = field(default_factory=dict)
+    points: dict[int, tuple[Point, dict[tuple[str, int], Any]]] = field(default_factory=dict)
     spent: list[float] = field(default_factory=lambda: [0.0])
 
     @functools.cached_property
@@ -97,22 +99,25 @@ class Setting:
         found, _ = outcome(lambda: self.truth.gradient(arrays, name) if name else self.truth.value(arrays))
         return None if found is None else np.asarray(found, dtype=float)
 
-    def exact(self, name: str, point: Point, place: tuple[int, ...]) -> float | None:
-        """One entry of the truth from 50 digits, where that is a number of ordinary size for 64-bit; else None."""
+    def exact(self, name: str, point: Point, place: tuple[int, ...], digits: int = DIGITS) -> float | None:
+        """One entry of the truth from many digits, where that is a number of ordinary size for 64-bit; else None."""
         if self.spent[0] > _SECONDS:
             return None
         start = time.perf_counter()
-        if id(point) not in self.points:
-            self.points[id(point)] = point, {}
-        _, entries = self.points[id(point)]
-        if name not in entries:
-            entries[name] = exact_entries(self.truth, name or None, point.sizes, point.arrays)
-        entry = entries[name]
+        _, kept = self.points.setdefault(id(point), (point, {}))
+        if (name, digits) not in kept:
+            kept[name, digits] = exact_entries(self.truth, name or None, point.sizes, point.arrays, digits)
+        entry = kept[name, digits]
         found = None if entry is None else entry(place)
         self.spent[0] += time.perf_counter() - start
-        if found is None or not abs(found) < _LARGEST:
+        return float(found) if found is not None and abs(found) < _LARGEST else None
+
+    def surely(self, name: str, point: Point, place: tuple[int, ...]) -> float | None:
+        """The same at large numbers, where 50 digits may be too few: in two precisions that must agree."""
+        pair = [self.exact(name, point, place, digits) for digits in _MANY]
+        if pair[0] is None or pair[1] is None or abs(pair[0] - pair[1]) > 1e-9 * abs(pair[1]):
             return None
-        return float(found)
+        return pair[1]
 
 
 def attempt_arguments(arrays: Mapping[str, Any]) -> dict[str, Any]:
