@@ -112,7 +112,7 @@ SAID = {
     transposed: (row_of(transposed), "transpose"),
     broadcast: (row_of(broadcast, logistic, VECTOR, ("w",)), "must be summed over the axes"),
     summed_away: (row_of(summed_away, logistic, VECTOR, ("w",)), "too much is summed"),
-    zero: (row_of(zero, logistic, VECTOR, ("w",)), "0"),
+    zero: (row_of(zero, logistic, VECTOR, ("w",)), "0 everywhere"),
     signed_and_scaled: (row_of(signed_and_scaled, logistic, VECTOR, ("w",)), "m"),
 }
 

@@ -193,9 +193,12 @@ class _Check:
             return dict(reports)
         again = case.subject.replaced(*found.functions)
         numbers = Numbers(again, case.truth)
-        if any(numbers.compare(name).example is not None for name in reports):
+        again_compared = [numbers.compare(name) for name in reports]
+        if any(c.example is not None and not c.only_ties for c in again_compared):
             return dict(reports)
-        return {name: replace(r, fix=found.diff, line=found.line) if name in wrong else r for name, r in reports.items()}
+        words = f"it is right after this: {found.words}"
+        return {name: replace(r, fix=found.diff, line=found.line, diagnosis=(*r.diagnosis, words)) if name in wrong else r
+                for name, r in reports.items()}
 
     def _other_layouts(self, found: Report, wrt: Sequence[str]) -> Report:
         """The same code given transposed matrices or labels in another form, where only that makes it run, or makes it right."""

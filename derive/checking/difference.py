@@ -239,7 +239,7 @@ class Differences:
         """What a part is for, where its form tells."""
         if self._strength(part) is not None:
             return ", the derivative of the regulariser"
-        deltas = [a for a in walk(part.form) if isinstance(a, Delta)] if part is not None and len(terms(part.form)) == 1 else []
+        deltas = [a for a in walk(part.form) if isinstance(a, Delta) and _of_label(a)] if part is not None and len(terms(part.form)) == 1 else []
         return f": the 1 at the right class, {self.show(deltas[0])[2:-1]}, is not subtracted" if len(deltas) == 1 else ""
 
     def _convention(self, part: Part | None, times: Fraction) -> str:
@@ -286,6 +286,10 @@ def _number(p: Poly) -> Fraction | None:
 
 def _only(p: Poly) -> Fraction:
     return next(c for _, c in terms(p))
+
+
+def _of_label(delta: Delta) -> bool:
+    return any(isinstance(a, At) and a.kind == "int" for a in delta.args)
 
 
 def _times(c: Fraction, what: str) -> str:

@@ -24,6 +24,7 @@ __all__ = ["diagnose"]
 
 _KEPT = 5
 _LONGEST = 160
+_MOST = 4
 _LONG = ("your gradient and the true one have no part in common that can be told",)
 
 
@@ -60,25 +61,28 @@ class _Told:
     def told(self) -> tuple[str, tuple[str, ...]]:
         """(the difference as a formula, the sentences): what explains everything alone, else all that is known."""
         formula, words = self._by_parts()
+        if self.kept and not any(s.claimed.any() for s in self.kept):
+            return _readable(formula), ("your gradient is 0 everywhere",)
         if words and all(s.right for s in self.kept):
             return _readable(formula), words
         patterns = [line for row in PATTERNS for line in row(self.bench, self.kept)]
-        if words and not _vague(words):
-            more = [line for line in patterns if _explains(line) and "the whole gradient" not in line]
-            return _readable(formula), tuple(dict.fromkeys((*words, *more, *(self._cases() if _lacking(words) else ()))))
-        if found := [line for line in patterns if _explains(line)]:
-            return _readable(formula), tuple(found)
+        if words and not _vague(words) and len(words) == 1:
+            return _readable(formula), (*words, *(self._cases() if _lacking(words) else ()))
+        if explained := [line for line in patterns if _explains(line)]:
+            return _readable(formula), tuple(explained)
         found, named = self._as_variant()
         formula = self._named(named) or _readable(formula)
-        where = [*patterns, *self._cases()]
+        if words and not _vague(words) and not found:
+            return formula, _few((*words, *(self._cases() if _lacking(words) else ())))
         if sum("lacks" in line for line in words) >= len(self.differences.parts):
             words = ()
+        where = [*patterns, *self._cases()]
         short = [line for line in words if len(line) <= _LONGEST] or list(_LONG) * (not where)
         return formula, tuple(dict.fromkeys((*found, *where) if found else (*where, *short)))
 
     def _by_parts(self) -> tuple[str, tuple[str, ...]]:
         """The formula and its sentences; where they leave something over, what the numbers say of each part."""
-        formula, words = "", ()
+        formula, words = "", tuple[str, ...]()
         with contextlib.suppress(DeriveError):  # a formula that is too large is told by numbers
             formula, words = self.differences.explain(self.claimed) if self.claimed is not None else ("", ())
         if not words or _vague(words):
@@ -118,6 +122,10 @@ class _Told:
             return list(cases(self.differences, self.claimed))
         except DeriveError:
             return []
+
+
+def _few(words: Sequence[str]) -> tuple[str, ...]:
+    return tuple(words) if len(words) <= _MOST else (*words[:_MOST - 1], f"and {len(words) - _MOST + 1} parts more are wrong")
 
 
 def _vague(words: Sequence[str]) -> bool:

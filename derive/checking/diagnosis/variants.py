@@ -6,6 +6,7 @@ a name stands in the place of another.  The claimed gradient is compared with wh
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -75,7 +76,7 @@ def variants(story: Story) -> list[Variant]:
         backward = definition.role in ("cotangent", "result")
         written = next((d.body for d in story.definitions if d.name == definition.name and not backward), definition.body)
         for start in dict.fromkeys((definition.body, written)):  # as it is reasoned with and as it was written, with a shift that a slip undoes
-            for change, body in _everywhere(start, definition, story, show):
+            for change, body in itertools.chain(_everywhere(start, definition, story, show), _at_once(start, definition, show, whole)):
                 if backward or change.rank <= 1:
                     changed = (*whole[:k], replace(definition, body=body), *whole[k + 1:])
                     out.append(Variant(changed, f"{where}{change.words}", change.rank + (not backward), not backward))
@@ -136,7 +137,7 @@ def _meaning(term: Expr) -> str:
         if not parts:
             return ""
         body = parts[0]
-    return ": the 1 at the right class is not subtracted" if isinstance(body, Delta) else ""
+    return ": the 1 at the right class is not subtracted" if isinstance(body, Delta) and len(body.free) > 1 else ""
 
 
 def _factors(node: Mul, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
@@ -180,9 +181,44 @@ def _sums(node: Sum | Extremum, definition: Definition, story: Story, show: _Sho
             words = (f"{verb} runs over {show(other)} (1 … {show(other.size)}), it should run over {show(partner)} (1 … {show(partner.size)}): "
                      "the wrong axis")
             yield _Change(type(node)(*node.args[:-2], (running,), body), words, 0)
+    for other in definition.indices:
+        if other in node.body.free:
+            running = fresh(other)
+            words = f"{verb} runs over {show(other)} and {show(bound)}, it should run over {show(bound)} alone: no axis was given"
+            yield _Change(type(node)(*node.args[:-2], (bound, running), substitute(node.body, {other: running})), words, 1)
     if isinstance(node, Sum):
         words = f"the sum over {show(bound)} is divided by {show(bound.size)}: a mean where a sum belongs"
         yield _Change(mul(node, raised(bound.size, -1)), words, 1)
+
+
+def _at_once(body: Expr, definition: Definition, show: _Shower, whole: Sequence[Definition]) -> Iterator[tuple[_Change, Expr]]:
+    """What is done to a whole body: every sum over the other index, or a factor that belongs to another loss."""
+    for partner, other in itertools.permutations(definition.indices, 2):
+        if partner.size is not other.size:
+            changed = _turned(body, partner, other)
+            if changed is not body:
+                words = (f"the sums and means run over {show(other)} (1 … {show(other.size)}), they should run over {show(partner)} "
+                         f"(1 … {show(partner.size)}): the wrong axis")
+                yield _Change(changed, words, 1), changed
+    if definition.role == "cotangent":
+        for d in whole:
+            if d.role not in ("cotangent", "result") and d.indices and [i.size for i in d.indices] == [i.size for i in definition.indices]:
+                own = At(d.name, definition.indices)
+                for factor in (mul(own, add(num(1), neg(own))), add(num(1), neg(raised(own, 2))), own):
+                    yield _Change(mul(body, factor), f"the factor {show(factor)} does not belong there", 2), mul(body, factor)
+
+
+def _turned(node: Expr, partner: Index, other: Index) -> Expr:
+    """The body with every sum over partner's size running over other's, and divided by its size."""
+    def change(part: Expr) -> Expr:
+        part = type(part)(*part.args[:-1], change(part.body)) if isinstance(part, Binder) else rebuild(part, change) if part.args else part
+        if part is partner.size and isinstance(part, Size):
+            return other.size
+        if isinstance(part, (Sum, Extremum)) and len(part.bound) == 1 and part.bound[0].size is partner.size and other in part.body.free:
+            running = fresh(other)
+            return type(part)(*part.args[:-2], (running,), substitute(part.body, {other: running, part.bound[0]: partner}))
+        return part
+    return change(node)
 
 
 def _names(node: At, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:

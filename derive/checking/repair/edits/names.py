@@ -45,6 +45,8 @@ def _of_one(scene: Scene, node: ast.Name) -> Iterator[Edit]:
     yield scene.put(node, f"{a} ** 2", PRODUCT, f"{a} squared", 2.6)
     yield scene.put(node, f"1 - {a}", ADD, f"1 - {a} in place of {a}", 2.6)
     yield scene.put(node, f"({a} > 0).astype(float)", ATOM, f"1 where {a} is positive, in place of {a}", 2.6)
+    for other in scene.alike(a):
+        yield scene.put(node, f"{a} * {other}", PRODUCT, f"times {other}", 3.3)
     yield scene.put(node, f"{a} - {a}.mean(axis=0)", ADD, f"subtract the mean of {a}", 2.9)
     yield scene.put(node, f"{a} - {a}.mean(axis=-1, keepdims=True)", ADD, f"subtract the mean of {a}", 2.95)
 

@@ -11,8 +11,8 @@ from derive.checking.repair.source import Edit
 __all__ = ["augmented", "binary", "compared", "number", "signed"]
 
 _BINARY: dict[type[ast.operator], tuple[tuple[str, str, float], ...]] = {
-    ast.Add: (("+", "-", 1.2), ("+", "*", 1.8)), ast.Sub: (("-", "+", 1.2), ("-", "/", 3.5)), ast.Mult: (("*", "/", 1.6), ("*", "+", 3.5)),
-    ast.Div: (("/", "*", 1.6), ("/", "-", 3.5)), ast.FloorDiv: (("//", "/", 1.0),)}
+    ast.Add: (("+", "-", 1.2), ("+", "*", 1.8)), ast.Sub: (("-", "+", 1.2),),
+    ast.Mult: (("*", "/", 1.6),), ast.Div: (("/", "*", 1.6),), ast.FloorDiv: (("//", "/", 1.0),)}
 _AUGMENTED: dict[type[ast.operator], tuple[tuple[str, str, float], ...]] = {
     ast.Add: (("+=", "-=", 1.0), ("+=", "=", 1.5)), ast.Sub: (("-=", "+=", 1.0), ("-=", "=", 1.9)), ast.Mult: (("*=", "/=", 1.4),),
     ast.Div: (("/=", "*=", 1.4),), ast.FloorDiv: (("//=", "/=", 1.0),)}

@@ -44,6 +44,8 @@ def _around(scene: Scene, owner: Any, block: list[ast.stmt], statement: ast.stmt
         yield Edit(scene.unit.number, start, end, left, f"leave out `{words}`", 2.9)
     if following is None and not isinstance(owner, ast.FunctionDef) and not isinstance(statement, _FIXED) and len(block) > 1:
         yield from _out_of(scene, owner, start, end, text, words)
+    if isinstance(statement, ast.If) and statement.orelse and not isinstance(statement.orelse[0], ast.If):
+        yield _always(scene, statement)
     if following is not None and not isinstance(following, _FIXED):
         after, last = scene.unit.lines(following)
         other = scene.unit.data[after:last].decode()
@@ -53,6 +55,16 @@ def _around(scene: Scene, owner: Any, block: list[ast.stmt], statement: ast.stmt
                        f"`{_short(scene.source(following))}` before `{words}`", 1.9 if same else 2.4)
         if isinstance(statement, (ast.For, ast.If)):
             yield from _into(scene, statement, after, last, other, _short(scene.source(following)))
+
+
+def _always(scene: Scene, statement: ast.If) -> Edit:
+    """What stands under `else` behind the `if`, to be done in every case."""
+    start = scene.unit.lines(statement.body[-1])[1]
+    first, end = scene.unit.lines(statement.orelse[0])[0], scene.unit.lines(statement.orelse[-1])[1]
+    inner = scene.unit.data[first:end].decode().splitlines(keepends=True)
+    outer = scene.unit.data[scene.unit.lines(statement)[0]:].decode()
+    shift = (len(inner[0]) - len(inner[0].lstrip())) - (len(outer) - len(outer.lstrip()))
+    return Edit(scene.unit.number, start, end, "".join(line[shift:] for line in inner), "what stands under `else` in every case", 2.4)
 
 
 def _out_of(scene: Scene, owner: Any, start: int, end: int, text: str, words: str) -> Iterator[Edit]:
@@ -79,15 +91,16 @@ def _inserted(scene: Scene) -> Iterator[Edit]:
         if not isinstance(node, (ast.Assign, ast.AugAssign)):
             continue
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        target = target.value if isinstance(target, ast.Subscript) else target
         kind = scene.kind(target.id) if isinstance(target, ast.Name) else None
         if not isinstance(target, ast.Name) or kind is None or kind[1] != "f":
             continue
         for y in labels:
             if kind[0] == 2 and kind[2][:1] == np.shape(scene.held[y]):
                 text = f"{target.id}[{scene.numpy}.arange(len({y})), {y}] -= 1"
-                yield scene.line(node, text, f"subtract 1 from {target.id} at the right class", 2.5)
+                yield scene.line(node, text, f"subtract 1 from {target.id} at the right class", 2.75)
                 text = f"{target.id}[{scene.numpy}.arange(len({y})), {y}] -= {target.id}.sum(axis=1)"
-                yield scene.line(node, text, f"subtract the sum of each row of {target.id} at the right class", 2.6)
+                yield scene.line(node, text, f"subtract the sum of each row of {target.id} at the right class", 2.8)
         for other in scene.alike(target.id):
             if kind[0] > 0:
                 yield scene.line(node, f"{target.id}[{other} <= 0] = 0", f"0 where {other} is not positive", 2.7)

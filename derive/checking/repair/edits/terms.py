@@ -20,6 +20,9 @@ def dropped(scene: Scene, node: ast.BinOp) -> Iterator[Edit]:
         yield scene.put(node, left, binding(node.left), names[type(node.op)],
                         1.4 if isinstance(node.right, ast.Constant) else 1.7 if isinstance(node.op, (ast.Div, ast.Mult)) else 2.1)
     if isinstance(node.op, ast.Mult):
+        if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Mult):
+            first, second = scene.source(node.left.left), scene.source(node.left.right)
+            yield scene.put(node, first, binding(node.left.left), f"drop the factors {second} and {right}", 1.9)
         yield scene.put(node, right, binding(node.right), f"drop the factor {left}", 1.4 if isinstance(node.left, ast.Constant) else 1.7)
     if isinstance(node.op, (ast.Add, ast.Sub)):
         sign = "-" if isinstance(node.op, ast.Sub) else ""
@@ -31,10 +34,15 @@ def levels(scene: Scene) -> Iterator[Edit]:
     """Factors and terms at each whole value."""
     for node, depth in scene.levels:
         plain = scene.source(node, PRODUCT)
+        for size in scene.divisors if depth < 1 else []:
+            yield scene.put(node, f"{plain} / {scene.numpy}.sqrt({size})", PRODUCT, f"divide by the root of {size}", 2.6 + depth)
         for size in scene.divisors:
             yield scene.put(node, f"{plain} / {size}", PRODUCT, f"divide by {size}", 2.0 + depth)
             yield scene.put(node, f"{size} * {scene.source(node, SIGN)}", PRODUCT, f"multiply by {size}", 2.3 + depth)
         yield scene.put(node, f"-{scene.source(node, SIGN)}", SIGN, "flip the sign", 2.1 + depth)
+        if depth < 1:
+            yield scene.put(node, f"{scene.source(node, ADD)} + 1", ADD, "add 1", 2.9 + depth)
+            yield scene.put(node, f"{scene.source(node, ADD)} - 1", ADD, "subtract 1", 2.9 + depth)
         yield scene.put(node, f"2 * {scene.source(node, SIGN)}", PRODUCT, "multiply by 2", 2.1 + depth)
         yield scene.put(node, f"{plain} / 2", PRODUCT, "divide by 2", 2.2 + depth)
         if depth < 1:
@@ -60,10 +68,17 @@ def _regularised(scene: Scene, node: ast.expr, depth: float) -> Iterator[Edit]:
 def _masked(scene: Scene, node: ast.expr, depth: float) -> Iterator[Edit]:
     """The derivative of an activation, for a value of the same shape as the name that is assigned."""
     above = scene.unit.parents.get(node)
-    if not isinstance(above, ast.Assign) or not isinstance(above.targets[0], ast.Name):
+    while isinstance(above, ast.BinOp) and isinstance(above.op, (ast.Add, ast.Sub)):
+        above = scene.unit.parents.get(above)
+    target = above.targets[0] if isinstance(above, ast.Assign) else above.target if isinstance(above, ast.AugAssign) else None
+    if not isinstance(target, ast.Name):
         return
-    plain, target = scene.source(node, SIGN), above.targets[0].id
-    for other in scene.alike(target):
+    plain = scene.source(node, SIGN)
+    scalars = [n for n in scene.held if (scene.kind(n) or (1,))[:2] == (0, "f") and n not in scene.parameters]
+    for scalar in scalars:
+        yield scene.put(node, f"{plain} * {scalar}", PRODUCT, f"multiply by {scalar}", 2.6 + depth)
+        yield scene.put(node, f"{scene.source(node, PRODUCT)} / {scalar}", PRODUCT, f"divide by {scalar}", 2.7 + depth)
+    for other in scene.alike(target.id):
         if (scene.kind(other) or (0,))[0] == 0:
             continue
         own = f"{other} * (1 - {other})"
