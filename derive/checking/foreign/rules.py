@@ -16,7 +16,7 @@ from derive.assume import declared
 from derive.checking.difference import Differences
 from derive.checking.foreign.claims import Claims, JvpClaims, VjpClaims, claims_of
 from derive.checking.foreign.sides import Output, Question, jvp_question, outputs_of, tried_at, value_question, vjp_question, written
-from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, PROVED, UNDECIDED, WRONG, Example, Report, level_of
+from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, PROVED, UNDECIDED, WRONG, Example, Report, level_of, sizes_text
 from derive.derivation import Assumption, Story
 from derive.errors import BadInput, DeriveError, NotYet
 from derive.index import Expr, Index, substitute
@@ -27,7 +27,7 @@ from derive.trace.shapes import Shapes, place_of
 
 __all__ = ["custom_rule_report"]
 
-_POINTS, _TOLERANCE = 10, 1e-9
+_POINTS, _FINE, _COARSE = 10, 1e-9, 1e-6
 Wrt = str | int | Sequence[str | int] | None
 
 
@@ -118,6 +118,7 @@ class _Answer:
         self.tie: Example | None = None
         self.faults: dict[str, None] = {}
         self.failure = ""
+        self.doubt = ""
         self.gap = ""
         self.words: tuple[str, ...] = ()
         self.assumptions: tuple[str, ...] = ()
@@ -142,8 +143,11 @@ class _Answer:
         self.tried += 1
         if claimed.dtype != true.dtype:
             self.faults[f"it returns {claimed.dtype} for {true.dtype}"] = None
-        differ, place = _apart(claimed, true)
-        if not differ:
+        gap, place = _apart(claimed, true)
+        if gap <= _FINE:
+            return
+        if gap <= _COARSE and point.style != "ties":
+            self.doubt = f"the numbers differ by {gap:.1g} of their size, which rounding may explain"
             return
         found = Example(point.sizes, dict(point.arrays), float(claimed[place]), float(true[place]), place)
         if point.style == "ties":
@@ -164,7 +168,7 @@ class _Answer:
         true = _on_indices(true, claim.definitions[-1].indices)
         proof = compare(Comparison(claim, true, (self.question.claimed, self.question.true), self.extra))
         self.assumptions = tuple(a.text for a in proof.assumptions)
-        if proof.verdict in ("proved", "proved off the kink") and self.wrong is None and (self.tie is None or proof.verdict != "proved"):
+        if proof.verdict in ("proved", "proved off the kink"):
             return self._proved(proof.verdict)
         if proof.verdict == "refuted" or self.wrong is not None:
             self._explain(claim, story)
@@ -175,6 +179,10 @@ class _Answer:
         return self._by_numbers("" if self.tried and proof.tried else proof.reason, proof.reason)
 
     def _proved(self, verdict: str) -> str:
+        if found := self.wrong or (self.tie if verdict == "proved" else None):
+            numbers = f"{found.claimed:.6g} for {found.true:.6g} at {sizes_text(found.sizes)}"
+            self.faults[f"it is right as a formula, and in numbers it gives {numbers}"] = None
+            return PROVED if verdict == "proved" else OFF_KINK
         if verdict == "proved":
             return PROVED
         if self.tie is not None:
@@ -184,6 +192,9 @@ class _Answer:
     def _by_numbers(self, why: str, reason: str = "") -> str:
         self.words = tuple(word for word in (why or reason,) if word)
         self.wrong = self.wrong or self.tie
+        if self.doubt and self.wrong is None:
+            self.words = (*self.words, self.doubt)
+            return UNDECIDED
         return WRONG if self.wrong is not None else NUMERIC if self.tried else UNDECIDED
 
     def _explain(self, claim: Program, story: Story | None) -> None:
@@ -197,13 +208,12 @@ class _Answer:
             self.gap, self.words = "", ()
 
 
-def _apart(claimed: np.ndarray, true: np.ndarray) -> tuple[bool, tuple[int, ...]]:
-    """Whether two arrays of one shape differ by more than rounding, and where most."""
+def _apart(claimed: np.ndarray, true: np.ndarray) -> tuple[float, tuple[int, ...]]:
+    """By how much of their size two arrays of one shape differ, and where most."""
     with np.errstate(invalid="ignore"):
-        gap = np.abs(claimed - true)
-    if (gap <= _TOLERANCE * (1e-3 + np.max(np.abs(true), initial=0.0))).all():
-        return False, ()
-    return True, tuple(int(k) for k in np.unravel_index(int(np.where(np.isnan(gap), np.inf, gap).argmax()), gap.shape))
+        gap = np.abs(claimed - true) / (1e-3 + np.max(np.abs(true), initial=0.0))
+    most = float(np.max(np.where(np.isnan(gap), np.inf, gap), initial=0.0))
+    return most, tuple(int(k) for k in np.unravel_index(int(np.where(np.isnan(gap), np.inf, gap).argmax()), gap.shape))
 
 
 def _on_indices(program: Program, indices: tuple[Index, ...]) -> Program:

@@ -18,6 +18,7 @@ from derive.checking.arguments import matched, parameters_of
 from derive.checking.foreign.torch.lifting import lifted_run
 from derive.checking.lift.arrays import symbolic
 from derive.checking.lift.registry import call
+from derive.checking.lift.session import CannotLift
 from derive.checking.subject import Subject
 from derive.derivation import Argument
 from derive.errors import BadInput
@@ -121,6 +122,8 @@ class Runner:
 
     def __call__(self, given: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         """(value, gradient by argument), of arrays or of formulas, by forward's parameters."""
+        if any(isinstance(value, np.ndarray) and value.dtype.kind == "O" for value in given.values()):
+            raise CannotLift("torch runs on numbers, and formulas for all sizes; not on symbolic entries at concrete sizes")
         run = self._lifted if any(map(symbolic, given.values())) else self._numbers
         values = {name: given.get(name, default) for name, default in self.parameters.items()}
         value, gradients = run(values, given.get("dout"))

@@ -38,15 +38,19 @@ def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
 
 @row("softplus")
 def _softplus(x: Any, beta: Any = 1, threshold: Any = 20) -> Any:
-    """Over the reals; beyond the threshold torch takes x, which is equal up to rounding."""
+    """Beyond the threshold torch takes x itself."""
     scaled = x if beta == 1 else call("multiply", beta, x)
-    found = elementwise("float", lambda u: Fn("softplus", (u,)), operand(scaled))
-    return found if beta == 1 else call("divide", found, beta)
+    found = call("divide", _log1pexp(scaled), beta)
+    return call("where", call("greater", scaled, threshold), x, found)
 
 
 @row("logsigmoid")
 def _logsigmoid(x: Any) -> Any:
-    return call("negative", _softplus(call("negative", x)))
+    return call("negative", _log1pexp(call("negative", x)))
+
+
+def _log1pexp(x: Any) -> Any:
+    return elementwise("float", lambda u: Fn("softplus", (u,)), operand(x))
 
 
 @row("silu")
@@ -99,7 +103,7 @@ def _cross_entropy(x: Any, target: Any, *, reduction: str = "mean", label_smooth
 
 @row("binary_cross_entropy_with_logits")
 def _bce(x: Any, target: Any, *, reduction: str = "mean") -> Any:
-    return _reduced(call("subtract", _softplus(x), call("multiply", x, target)), reduction)
+    return _reduced(call("subtract", _log1pexp(x), call("multiply", x, target)), reduction)
 
 
 @row("normalize")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.checking.foreign.torch.tensors import Tensor, apply
+from derive.checking.foreign.torch.tensors import FRESH, Tensor, apply
 from derive.checking.lift.arrays import symbolic
 from derive.checking.lift.patch import Patcher
 from derive.checking.lift.python import BUILTINS
@@ -38,6 +38,14 @@ def _guarded(function: Any) -> Any:
     return apply_to_numbers
 
 
+def _isinstance(value: Any, kinds: Any) -> bool:
+    """A tensor of ours counts as torch.Tensor in the user's own code, and in no other."""
+    if not isinstance(value, Tensor):
+        return isinstance(value, kinds)
+    wanted = sys.modules["torch"].Tensor
+    return any(issubclass(wanted, kind) for kind in (kinds if isinstance(kinds, tuple) else (kinds,)) if isinstance(kind, type))
+
+
 class _Guarded(ModuleType):
     """NumPy or math, for sizes and numbers."""
 
@@ -58,11 +66,8 @@ class _Library(ModuleType):
         self.__dict__["_real"] = real
 
     def __getattr__(self, name: str) -> Any:
-        return _of_torch(getattr(self._real, name), name)
-
-
-# Functions that make tensors where no argument is symbolic.
-_FRESH = {"zeros", "ones", "full", "eye", "arange", "tensor", "as_tensor"}
+        lead = "linalg_" if self._real.__name__ == "torch.linalg" else ""
+        return _of_torch(getattr(self._real, name), lead + name)
 
 
 def _of_torch(value: Any, name: str) -> Any:
@@ -73,12 +78,11 @@ def _of_torch(value: Any, name: str) -> Any:
         return value
 
     def function(*values: Any, **named: Any) -> Any:
-        if name in _FRESH or _tensors((*values, *named.values())) or any(map(symbolic, (*values, *named.values()))):
+        if name in FRESH or _tensors((*values, *named.values())) or any(map(symbolic, (*values, *named.values()))):
             given = named.pop("input", None)
             return apply(name, *(values if given is None else (given, *values)), **named)
-        if name in ("no_grad", "enable_grad", "set_grad_enabled", "device", "Size", "finfo", "is_grad_enabled", "is_tensor", "get_default_dtype"):
-            return value(*values, **named)
-        return refuse(f"torch's {name} of numbers alone is not covered")
+        found = value(*values, **named)
+        return refuse(f"torch's {name} gives a tensor that is not covered") if hasattr(found, "requires_grad") else found
 
     function.__name__ = name
     return function
@@ -90,8 +94,9 @@ def _name_in_torch(value: Any) -> str:
     name = getattr(value, "__name__", "")
     if torch is None or not isinstance(name, str) or isinstance(value, type) or not callable(value):
         return ""
-    owners = (torch, torch.nn.functional, torch.special, torch.linalg)
-    return name if any(vars(owner).get(name) is value for owner in owners) else ""
+    if vars(torch.linalg).get(name.removeprefix("linalg_")) is value:
+        return f"linalg_{name.removeprefix('linalg_')}"
+    return name if any(vars(owner).get(name) is value for owner in (torch, torch.nn.functional, torch.special)) else ""
 
 
 class TorchPatcher(Patcher):
@@ -114,6 +119,6 @@ class TorchPatcher(Patcher):
     def _globals(self, real: dict[str, Any]) -> dict[str, Any]:
         names = super()._globals(real)
         inside: dict[str, Any] = names["__builtins__"]
-        inside.update({name: _guarded(BUILTINS[name]) for name in _GUARDED})
+        inside.update({name: _guarded(BUILTINS[name]) for name in _GUARDED} | {"isinstance": _isinstance})
         return names
 

@@ -15,7 +15,7 @@ from derive.checking.foreign.torch.tensors import plain, row
 from derive.checking.lift.arrays import SymbolicArray, make, operand, symbolic
 from derive.checking.lift.elementwise import elementwise
 from derive.checking.lift.registry import call
-from derive.checking.lift.session import refuse
+from derive.checking.lift.session import current, refuse
 from derive.index import Fn
 
 __all__ = ["dtype_of", "dims"]
@@ -98,8 +98,6 @@ def _clamp(x: Any, min: Any = None, max: Any = None) -> Any:  # torch's own name
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
     if x is None or y is None:
         refuse("the positions where a condition holds depend on data")
-    if getattr(condition, "kind", "bool") != "bool":  # x.where(condition, other)
-        condition, x = x, condition
     return call("where", condition, x, y)
 
 
@@ -151,6 +149,13 @@ class Unknown:
             raise AttributeError(name)
         return self.lift_operand()
 
+    def _use(self, *_: Any) -> Any:
+        return self.lift_operand()
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = __len__ = __iter__ = __getitem__ = __int__ = __float__ = __index__ = _use
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __floordiv__ = __mod__ = __neg__ = __invert__ = _use
+    __hash__ = object.__hash__
+
 
 def _extreme(name: str) -> Callable[..., Any]:
     def apply(x: Any, dim: Any = None, keepdim: Any = False) -> Any:
@@ -179,11 +184,18 @@ def _std(x: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *,
     return call("sqrt", _var(x, dim, unbiased, keepdim, correction=correction))
 
 
-@row("norm")
-def _norm(x: Any, p: Any = 2, dim: Any = None, keepdim: Any = False, *, ord: Any = None) -> Any:
-    if p not in (2, 2.0, "fro") or ord not in (None, 2):
-        refuse(f"the norm of order {p if ord is None else ord} is not covered")
+@row("norm", "linalg_vector_norm")
+def _norm(x: Any, p: Any = 2, dim: Any = None, keepdim: Any = False) -> Any:
+    if p not in (2, 2.0, "fro"):
+        refuse(f"the norm of order {p} is not covered")
     return call("sqrt", call("sum", call("square", x), axis=dims(dim), keepdims=keepdim))
+
+
+@row("linalg_norm")
+def _linalg_norm(x: Any, ord: Any = None, dim: Any = None, keepdim: Any = False) -> Any:  # torch's own name
+    if ord is not None and not (ord == 2 and (isinstance(dim, int) or len(x.sizes) == 1)):
+        refuse(f"the matrix norm of order {ord} is not covered")
+    return _norm(x, 2, dim, keepdim)
 
 
 @row("logsumexp")
@@ -240,21 +252,32 @@ def dtype_of(dtype: Any) -> Any:
     return found or refuse(f"tensors of dtype {name} are not covered: they wrap around or hold something else than real numbers")
 
 
-def _cast(dtype: Any) -> Callable[..., Any]:
-    return lambda x, **_: call("astype", x, dtype)
+def _narrowed(x: Any, kind: Any, name: str) -> Any:
+    """A new tensor, with a note where a float tensor gets fewer bits."""
+    if x.kind == "float" and "float" in name:
+        current().note(f"precision drops to {name} where the tensor has more bits")
+    return call("astype", x, kind)
 
 
-for _name, _kind in {"float": np.float64, "double": np.float64, "bool": np.bool_, "int": np.int64, "long": np.int64, "half": np.float64,
-                     "bfloat16": np.float64}.items():
-    row(_name)(_cast(_kind))
+def _cast(dtype: Any, name: str) -> Callable[..., Any]:
+    return lambda x, **_: _narrowed(x, dtype, name) if name.startswith("torch.") else call("astype", x, dtype)
+
+
+for _name, _kind, _long in (("float", np.float64, "torch.float32"), ("half", np.float64, "torch.float16"), ("bfloat16", np.float64, "torch.bfloat16"),
+                            ("double", np.float64, ""), ("bool", np.bool_, ""), ("int", np.int64, ""), ("long", np.int64, "")):
+    row(_name)(_cast(_kind, _long))
 
 
 @row("to", "type")
 def _to(x: Any, *what: Any, dtype: Any = None, device: Any = None, non_blocking: Any = False, copy: Any = False) -> Any:
-    dtypes = [w for w in (*what, dtype) if type(w).__name__ == "dtype"]
     others = [w for w in what if isinstance(w, SymbolicArray)]
+    dtypes = [w for w in (*what, dtype) if type(w).__name__ == "dtype"]
+    if rest := [w for w in what if not isinstance(w, (SymbolicArray, bool)) and type(w).__name__ not in ("dtype", "device") and w != "cpu"]:
+        refuse(f"a tensor is turned into {rest[0]}")
+    if dtypes and str(dtypes[0]) not in ("torch.float64", "torch.int64", "torch.bool"):
+        return _narrowed(x, dtype_of(dtypes[0]), str(dtypes[0]))
     kind = dtype_of(dtypes[0]) if dtypes else others[0].dtype if others else None
-    return x if kind is None or np.dtype(kind) == x.dtype else call("astype", x, kind)
+    return call("copy", x) if copy else x if kind is None or np.dtype(kind) == x.dtype else call("astype", x, kind)
 
 
 @row("type_as")

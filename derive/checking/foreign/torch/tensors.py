@@ -17,13 +17,16 @@ from derive.checking.lift.selection import mask_of, select
 from derive.checking.lift.session import bad, refuse
 from derive.checking.lift.storage import Storage
 
-__all__ = ["PLAIN", "ROWS", "Shape", "Tensor", "apply", "plain", "raw", "row", "tensor", "whole"]
+__all__ = ["FRESH", "PLAIN", "ROWS", "Shape", "Tensor", "apply", "plain", "raw", "row", "tensor", "whole"]
 
 Function = Callable[..., Any]
 
 # What torch's functions and methods of these names mean, for the lift's arrays; those of PLAIN give no tensors.
 ROWS: dict[str, Function] = {}
 PLAIN: dict[str, Function] = {}
+
+# Functions that make tensors of numbers alone.
+FRESH = {"zeros", "ones", "full", "eye", "arange", "tensor", "as_tensor"}
 
 _OPERATORS = {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "matmul": "matmul", "and": "logical_and",
               "or": "logical_or"}
@@ -85,7 +88,7 @@ def apply(name: str, *values: Any, **named: Any) -> Any:
         return PLAIN[name](*given, **more)
     if name in ROWS:
         return tensor(ROWS[name](*given, **more))
-    if name.endswith("_") and name[:-1] in ROWS and values and isinstance(values[0], Tensor):
+    if name.endswith("_") and name[:-1] in ROWS and name[:-1] not in FRESH and values and isinstance(values[0], Tensor):
         return _in_place(name[:-1], values[0], given, more)
     return refuse(f"torch's {name} of a symbolic tensor is not covered")
 
@@ -120,10 +123,16 @@ class Tensor(SymbolicArray):
     is_cuda = is_sparse = False
     layout = None
 
-    @property  # type: ignore[misc]  # a class as a property is legal, and is how proxies answer isinstance
-    def __class__(self) -> type:  # what isinstance sees: user code asks for torch.Tensor
-        torch = sys.modules.get("torch")
-        return Tensor if torch is None else torch.Tensor
+    @property  # type: ignore[misc]  # the lift's arrays answer isinstance as NumPy's; torch's own code must not take one for a torch.Tensor
+    def __class__(self) -> type:
+        return Tensor
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """torch's protocol: what its functions do with one of these, in code that is not rebuilt."""
+        named = dict(kwargs or {})
+        given = (named.pop("input"), *args) if "input" in named else args
+        return apply(getattr(function, "__name__", "function"), *given, **named)
 
     @property
     def shape(self) -> Any:
@@ -168,9 +177,15 @@ class Tensor(SymbolicArray):
             return super().view(*shape)
         return apply("reshape", self, *shape)
 
+    def where(self, condition: Any, other: Any) -> Any:
+        """Itself where the condition holds, else the other."""
+        return apply("where", condition, self, other)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if not {name, name.removesuffix("_")} & {*ROWS, *PLAIN}:
+            refuse(f"torch's {name} of a symbolic tensor is not covered")
         return functools.partial(apply, name, self)
 
     def __getitem__(self, key: Any) -> Any:
@@ -185,7 +200,7 @@ class Tensor(SymbolicArray):
         call("setitem", raw(self), raw(key), raw(value))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs:
+        if method != "__call__" or kwargs or ufunc.__name__ not in ("add", "subtract", "multiply", "divide"):
             refuse("a NumPy function was given a tensor")
         return tensor(call(ufunc.__name__, *map(raw, inputs)))
 
