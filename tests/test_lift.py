@@ -519,11 +519,6 @@ def floor_division(x):
     return x[: len(x) // 2]
 
 
-@refused("x: m", "argmax of a symbolic array is not covered")
-def largest(x):
-    return x[np.argmax(x)]
-
-
 @refused("x: m", "np.empty holds whatever was in memory")
 def uninitialised(x):
     return np.empty(x.shape)

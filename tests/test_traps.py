@@ -508,6 +508,30 @@ def mutated_through_a_helper(x, y):
     return x, z
 
 
+@lifts("x: d d; a: m k")
+def einsum_of_one_array_is_a_view(x, a):
+    np.einsum("ii->i", x)[:] = 7
+    t = np.einsum("ij->ji", a)
+    t[0] -= 1
+    s = np.einsum("ij->i", a)
+    s += 1
+    return x, a, s, np.diag(x), x.diagonal()
+
+
+@refuses("x: d d")
+def diagonal_is_read_only(x):
+    d = np.diagonal(x)
+    d += 1
+    return x
+
+
+@refuses("x: m d")
+def contiguous_view_or_copy(x):
+    c = np.ascontiguousarray(x.T)
+    c += 1
+    return x
+
+
 @either("x: d d")
 def diagonal_view(x):
     np.diagonal(x)
@@ -953,7 +977,7 @@ def one_hots(a, y):
     return e, f, g, h, z, np.tile(a, (1, 2)), np.eye(k)[y].T
 
 
-@either("a: m k; y: int m")
+@lifts("a: m k; y: int m")
 def predictions(a, y):
     p = np.argmax(a, axis=1)
     return np.mean(p == y), np.eye(a.shape[1])[p], a[np.arange(len(a)), p], a.argmin(1)

@@ -143,7 +143,13 @@ def _array(value: Any, dtype: Any = None, copy: Any = True, ndmin: int = 0) -> A
     return call("astype", source, dtype) if dtype is not None else call("copy", source)
 
 
-@row("asarray", "asanyarray", "ascontiguousarray")
+@row("ascontiguousarray")
+def _ascontiguousarray(a: Any, dtype: Any = None) -> Any:
+    source = _asarray(a, dtype)
+    return call("perhaps shared", source) if isinstance(source, SymbolicArray) and source is a else source
+
+
+@row("asarray", "asanyarray")
 def _asarray(value: Any, dtype: Any = None, **kwargs: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return _array(value, dtype)
@@ -184,18 +190,22 @@ def _constant(value: np.ndarray[Any, Any]) -> Any:
 
 
 @row("diag")
-def _diag(a: Any, k: int = 0) -> Any:
-    source = operand(a)
+def _diag(v: Any, k: int = 0) -> Any:
+    source = operand(v)
     if k != 0 or len(source.sizes) not in (1, 2):
         refuse("diag with an offset is not covered")
     if len(source.sizes) == 2:
-        return call("einsum", "ii->i", source)
+        return _diagonal(source)
     return make([source.sizes[0]] * 2, source.kind, lambda at: choose(delta(at[0], at[1]), source.entry(at[:1]), ZERO))
 
 
 @row("diagonal")
-def _diagonal(a: Any) -> Any:
-    return call("einsum", "ii->i", a)
+def _diagonal(a: Any, offset: int = 0) -> Any:
+    """A view that NumPy lets nobody write through."""
+    if offset != 0 or len(operand(a).sizes) != 2:
+        refuse("this diagonal is not covered")
+    view = call("einsum", "ii->i", a)
+    return call("perhaps shared", view)
 
 
 @row("trace")

@@ -86,6 +86,7 @@ class Vectorized:
         self.pyfunc = pyfunc
 
     def __call__(self, *values: Any) -> Any:
+        """The function of each entry."""
         operands = [operand(value) for value in values]
         sizes = broadcast(*(one.sizes for one in operands))
         at = probe(sizes)

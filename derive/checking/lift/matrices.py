@@ -124,7 +124,7 @@ def _call(name: str, args: Any, kwargs: Any) -> Any:
 
 def _getitem(a: Any, key: Any) -> Any:
     found = TABLE["getitem"](_plain(a), _plain(key) if getattr(key, "matrix", False) else key)
-    if not isinstance(found, SymbolicArray) or isinstance(a, Operand) and not getattr(a, "matrix", False):
+    if not isinstance(found, SymbolicArray) or (isinstance(a, Operand) and not getattr(a, "matrix", False)):
         return found
     column = isinstance(key, tuple) and len(key) > 1 and isinstance(key[1], (int, np.integer))
     return _matrix(call("expand_dims", found, 1) if len(found.sizes) == 1 and column else found)

@@ -132,7 +132,7 @@ def _filled(cell: CellType) -> bool:
 
 
 def _is_users(file: str) -> bool:
-    """Whether a file is the user's own: neither of the standard library nor of an installed package, nor of derive (what adapts it counts as its own)."""
+    """Whether a file is the user's own: not of the standard library, of an installed package or of derive, save what adapts it."""
     return file == adapters.__file__ or (bool(file) and not file.startswith((*_LIBRARIES, "<frozen", _OURS)))
 
 

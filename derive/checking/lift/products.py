@@ -6,7 +6,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from derive.checking.lift.arrays import Operand, make, operand, shape_text
+from derive.checking.lift.arrays import Operand, SymbolicArray, make, operand, shape_text
 from derive.checking.lift.digits import apart
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import bad, new_index, refuse
@@ -121,6 +121,9 @@ def _einsum(subscripts: Any, *values: Any, out: Any = None, optimize: Any = None
         values = tuple(given)
     operands = [operand(value) for value in values]
     inputs, output = _spelled(subscripts, operands)
+    if len(operands) == 1 and set(inputs[0]) <= set(output) and isinstance(operands[0], SymbolicArray) and out is None:
+        sizes = _letter_sizes(inputs, operands, "")
+        return operands[0].view([sizes[letter] for letter in output], lambda at: tuple(at[output.index(letter)] for letter in inputs[0]))
     return _finish(_contract(inputs, output, operands, "".join(sorted(set("".join(inputs))))), out)
 
 

@@ -12,7 +12,7 @@ from derive.checking.lift.masked import Masked
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import bad, new_index, refuse
 from derive.checking.lift.storage import Location, guarded
-from derive.index import ONE, ZERO, Expr, Extremum, Index, Iverson, Num, Sum, sub
+from derive.index import ONE, ZERO, Expr, Extremum, Index, Iverson, Num, Sum, Where, sub
 
 __all__: list[str] = []
 
@@ -191,3 +191,32 @@ def _add_reduce(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepd
 @row("maximum.reduce")
 def _maximum_reduce(a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False) -> Any:
     return call("max", a, axis=axis, dtype=dtype, out=out, keepdims=keepdims)
+
+
+def _declare_place(name: str, which: str) -> None:
+    def apply(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+        """The first place of the largest or smallest entry: the least index at which it is reached."""
+        source = operand(a)
+        if out is not None or isinstance(source, Masked):
+            refuse(f"this {name} is not covered")
+        if axis is None:
+            source, axis = call("ravel", source), 0
+        (along,) = _axes(axis, len(source.sizes))
+        size = source.sizes[along]
+        best = call(which, source, axis=along, keepdims=True)
+
+        def entry(at: Location) -> Expr:
+            if size is ONE:
+                return ZERO
+            index = new_index(size)
+            here = Iverson("=", sub(source.entry((*at[:along], index, *at[along + 1 :])), best.entry((*at[:along], ZERO, *at[along + 1 :]))))
+            return Extremum("min", (index,), Where(here, index, size))
+
+        whole = make([ONE if n == along else one for n, one in enumerate(source.sizes)], "int", entry)
+        return whole if keepdims else call("getitem", whole, (*(slice(None),) * along, 0))
+
+    row(name)(apply)
+
+
+_declare_place("argmax", "max")
+_declare_place("argmin", "min")

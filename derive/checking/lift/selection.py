@@ -13,9 +13,9 @@ from derive.checking.lift.digits import divided
 from derive.checking.lift.elementwise import broadcast, entries
 from derive.checking.lift.masked import MaskIndex, MaskPart
 from derive.checking.lift.session import bad, current, new_index, refuse
-from derive.checking.lift.sizes import at_least, integer, nonnegative
+from derive.checking.lift.sizes import at_least, integer, nonnegative, same
 from derive.checking.lift.storage import Location
-from derive.index import ONE, ZERO, At, Expr, Index, Iverson, Num, add, mul, num, sub, walk
+from derive.index import ONE, ZERO, At, Expr, Extremum, Index, Iverson, Num, add, mul, num, sub, walk
 
 __all__ = ["Selection", "in_range", "mask_of", "probe", "select"]
 
@@ -69,6 +69,8 @@ def in_range(where: Expr, size: Expr) -> Expr:
     where = integer(where)
     if isinstance(where, Num) and where.value < 0:
         where = integer(add(where, size))
+    if isinstance(where, Extremum) and same(where.bound[0].size, size):
+        return where
     data = [part for part in walk(where) if isinstance(part, At)]
     low, high = nonnegative(where), at_least(size, add(where, ONE))
     if low and high:

@@ -45,6 +45,11 @@ def perhaps_shared(a: Operand, sizes: Sequence[Expr], locate: Any) -> Any:
     return copy
 
 
+@row("perhaps shared")
+def _perhaps_shared(a: Any) -> Any:
+    return perhaps_shared(a, a.sizes, lambda at: at)
+
+
 @row("transpose", "permute_dims")
 def _transpose(a: Any, *axes: Any) -> Any:
     source = operand(a)
