@@ -94,7 +94,7 @@ def quiet(seed: int = 0) -> Iterator[list[warnings.WarningMessage]]:
     np.random.seed(seed)
     random.seed(seed)
     try:
-        with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn"):
+        with warnings.catch_warnings(record=True) as caught, np.errstate(divide="warn", over="warn", invalid="warn", under="ignore"):
             warnings.simplefilter("always")
             yield caught
     finally:
