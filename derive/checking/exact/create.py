@@ -1,4 +1,4 @@
-"""Making arrays and changing their kind: rows of the table."""
+"""Making arrays, counting into them and changing their kind: rows of the table."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from derive.checking.exact.entries import Entries, kind_of, plain, rekinded, result
 from derive.checking.exact.numbers import Number, compare
 from derive.checking.exact.table import kind_of_dtype, row
+from derive.checking.exact.ufuncs import apply
 from derive.checking.lift.session import refuse
 from derive.index import ZERO, Num, num
 
@@ -92,3 +93,13 @@ def _truncated(u: Number) -> Number:
     if not isinstance(u.expr, Num):
         refuse("a float is cast to an integer, which cuts off its decimals")
     return Number(num(int(u.expr.value)), "int")
+
+
+@row("bincount")
+def _bincount(labels: Any, weights: Any = None, minlength: int = 0) -> Any:
+    places = np.asarray(labels)
+    if places.dtype == object:
+        refuse("np.bincount of symbolic numbers")
+    out = filled(max(int(places.max(initial=-1)) + 1, minlength), 0, "float")
+    apply(np.add, "at", out, places, weights)
+    return out

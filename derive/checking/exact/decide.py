@@ -19,6 +19,7 @@ from derive.index import ONE, At, Expr, Fn, Iverson, Mul, mul, sub, substitute, 
 __all__ = ["contradict", "equal", "equal_ties_aside", "reset"]
 
 _MOST_CASES, _MOST_QUESTIONS = 400, 120
+_UNCHECKED = 40
 _MOST_NODES = 150_000
 _CERTAIN = 2.0**-100
 
@@ -125,6 +126,8 @@ class _Question:
 
     def _largest(self, *nodes: Expr) -> Expr | None:
         """An innermost maximum that is kept as it is."""
+        if not self.image.kept:
+            return None
         found = [node for node in postorder(*map(_by_maxima, nodes)) if isinstance(node, Fn) and node.args[0] == "max"]
         inside = {part for node in found for part in node.args[1]}
         return next((node for node in found if node not in inside and node in self.image.kept), None)
@@ -185,9 +188,9 @@ class _Cases:
         self.left -= 1
         if self.left < 0:
             raise Beyond
-        if contradictory(facts):
-            return True
         symbols = self.image.conditions(value)
+        if (not symbols or self.left < _MOST_CASES - _UNCHECKED) and contradictory(facts):
+            return True
         if not symbols:
             return False
         symbol = symbols[0]

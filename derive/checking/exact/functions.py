@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from derive.checking.exact.arithmetic import choose
-from derive.checking.exact.create import filled
 from derive.checking.exact.entries import Chosen, Entries, MaskIndex, kind_of, plain, result
 from derive.checking.exact.numbers import Count, Number, as_number, compare, picked
 from derive.checking.exact.simplify import times
-from derive.checking.exact.table import row
+from derive.checking.exact.table import kind_of_dtype, row
 from derive.checking.exact.ufuncs import accumulated, apply, matmul, reduced, total
 from derive.checking.lift.session import bad, refuse
 
@@ -23,6 +22,8 @@ __all__: list[str] = []
 def _sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **kwargs: Any) -> Any:
     if isinstance(a, Chosen):
         return a.sum()
+    if dtype is not None and kind_of_dtype(dtype) != "float" and kind_of(plain(a)) == "float":
+        refuse("floats are summed as integers, which cuts off their decimals")
     found = reduced(total, _where_or(a, kwargs, 0), axis, keepdims)
     return found if out is None else _into(out, found)
 
@@ -33,6 +34,11 @@ def _where_or(a: Any, kwargs: dict[str, Any], otherwise: int) -> Any:
     if kwargs:
         refuse(f"{', '.join(kwargs)}= of a reduction")
     return a if where is None else result(np.frompyfunc(choose, 3, 1)(plain(where), plain(a), as_number(otherwise)))
+
+
+def _no_out(out: Any) -> None:
+    if out is not None:
+        refuse("out= of a reduction")
 
 
 def _into(out: Any, value: Any) -> Any:
@@ -75,6 +81,7 @@ def _average(a: Any, axis: Any = None, weights: Any = None) -> Any:
 
 def _extremum(name: str) -> Callable[..., Any]:
     def apply_to(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+        _no_out(out)
         found = apply(f"{name}imum", "reduce", a, axis=axis, keepdims=keepdims)
         return found if initial is None else apply(f"{name}imum", "__call__", found, initial)
 
@@ -101,6 +108,7 @@ def _arg(op: str) -> Callable[..., Any]:
         return picked(cases) if cases else bad("the place of the largest of no numbers")
 
     def apply_to(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+        _no_out(out)
         return reduced(first, a, axis, keepdims)
 
     return apply_to
@@ -138,16 +146,19 @@ def _unravel_index(place: Any, shape: Any) -> Any:
 
 @row("prod")
 def _prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    _no_out(out)
     return apply("multiply", "reduce", a, axis=axis, keepdims=keepdims)
 
 
 @row("any")
 def _any(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    _no_out(out)
     return apply("logical_or", "reduce", apply("not_equal", "__call__", a, 0) if kind_of(plain(a)) != "bool" else a, axis=axis, keepdims=keepdims)
 
 
 @row("all")
 def _all(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    _no_out(out)
     return apply("logical_and", "reduce", apply("not_equal", "__call__", a, 0) if kind_of(plain(a)) != "bool" else a, axis=axis, keepdims=keepdims)
 
 
@@ -240,16 +251,6 @@ def _copyto(target: Any, value: Any, where: Any = True, **kwargs: Any) -> None:
     if not isinstance(target, Entries):
         refuse("a symbolic number is stored into an array of numbers")
     target[...] = value if where is True else _where(where, value, target)
-
-
-@row("bincount")
-def _bincount(labels: Any, weights: Any = None, minlength: int = 0) -> Any:
-    places = np.asarray(labels)
-    if places.dtype == object:
-        refuse("np.bincount of symbolic numbers")
-    out = filled(max(int(places.max(initial=-1)) + 1, minlength), 0, "float")
-    apply(np.add, "at", out, places, weights)
-    return out
 
 
 @row("shape")

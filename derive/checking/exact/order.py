@@ -5,13 +5,15 @@ Legend: a form is {unknown: coefficient}, with the unknown 0 for the number 1; a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 __all__ = ["Fact", "Form", "contradictory", "minus"]
 
 Form = dict[int, Fraction]
 Fact = tuple[Form, bool]
+_Row = tuple[dict[int, int], bool]
 _MOST = 200
 
 
@@ -20,36 +22,38 @@ def minus(form: Form) -> Form:
     return {unknown: -c for unknown, c in form.items()}
 
 
-def _frozen(form: Form) -> frozenset[tuple[int, Fraction]]:
-    scale = abs(form[min(form)]) if form else Fraction(1)
-    return frozenset((unknown, c / scale) for unknown, c in form.items())
+def _whole(fact: Fact) -> _Row:
+    """The fact with whole coefficients that have no common factor."""
+    form, strict = fact
+    scale = math.lcm(*(c.denominator for c in form.values())) if form else 1
+    return _reduced({unknown: int(c * scale) for unknown, c in form.items() if c}), strict
 
 
-def _distinct(facts: Sequence[Fact]) -> list[Fact]:
-    kept: dict[frozenset[tuple[int, Fraction]], Fact] = {}
-    for form, strict in facts:
-        key = _frozen(form)
-        if key not in kept or strict:
+def _reduced(form: dict[int, int]) -> dict[int, int]:
+    common = math.gcd(*form.values()) if form else 1
+    return {unknown: c // common for unknown, c in form.items()} if common > 1 else form
+
+
+def _distinct(rows: Iterable[_Row]) -> list[_Row]:
+    kept: dict[frozenset[tuple[int, int]], _Row] = {}
+    for form, strict in rows:
+        key = frozenset(form.items())
+        if strict or key not in kept:
             kept[key] = (form, strict)
     return list(kept.values())
 
 
-def _impossible(fact: Fact) -> bool:
-    form, strict = fact
-    value = form.get(0, Fraction(0))
-    return not form.keys() - {0} and (value < 0 or (strict and value == 0))
-
-
-def _sum(f: Form, a: Fraction, g: Form, b: Fraction) -> Form:
-    out = {unknown: c * a for unknown, c in f.items()}
-    for unknown, c in g.items():
-        out[unknown] = out.get(unknown, Fraction(0)) + c * b
-    return {unknown: c for unknown, c in out.items() if c}
+def _impossible(row: _Row) -> bool:
+    form, strict = row
+    if len(form) > 1 or (form and 0 not in form):
+        return False
+    value = form.get(0, 0)
+    return value < 0 or (strict and value == 0)
 
 
 def contradictory(facts: Sequence[Fact]) -> bool:
     """Whether no numbers satisfy the facts; False also where that would be long to find out."""
-    left = _distinct(facts)
+    left = _distinct(map(_whole, facts))
     while True:
         if any(map(_impossible, left)):
             return True
@@ -59,17 +63,22 @@ def contradictory(facts: Sequence[Fact]) -> bool:
         left = _distinct(_without(left, min(unknowns, key=lambda u: (_growth(left, u), u))))
 
 
-def _growth(facts: Sequence[Fact], unknown: int) -> int:
-    signs = [form[unknown] > 0 for form, _ in facts if unknown in form]
-    return sum(signs) * (len(signs) - sum(signs)) - len(signs)
+def _growth(rows: Sequence[_Row], unknown: int) -> int:
+    above = below = 0
+    for form, _ in rows:
+        c = form.get(unknown, 0)
+        above, below = above + (c > 0), below + (c < 0)
+    return above * below - above - below
 
 
-def _without(facts: Sequence[Fact], unknown: int) -> list[Fact]:
+def _without(rows: Sequence[_Row], unknown: int) -> list[_Row]:
     """What follows from the facts about the other unknowns."""
-    out = [fact for fact in facts if unknown not in fact[0]]
-    above = [fact for fact in facts if fact[0].get(unknown, 0) > 0]
-    below = [fact for fact in facts if fact[0].get(unknown, 0) < 0]
+    out = [row for row in rows if unknown not in row[0]]
+    above = [row for row in rows if row[0].get(unknown, 0) > 0]
+    below = [row for row in rows if row[0].get(unknown, 0) < 0]
     for f, strict in above:
         for g, also in below:
-            out.append((_sum(f, -g[unknown], g, f[unknown]), strict or also))
+            a, b = -g[unknown], f[unknown]
+            found = {other: a * f.get(other, 0) + b * g.get(other, 0) for other in f.keys() | g.keys()}
+            out.append((_reduced({other: c for other, c in found.items() if c}), strict or also))
     return out

@@ -56,6 +56,8 @@ def call(function: Any, args: Any, kwargs: Any) -> Any:
     real: Any = getattr(np, name, None) if isinstance(function, str) else function
     if name in _TO_STORE:
         return _storing(real, args, kwargs)
+    if kwargs.get("out") is not None:
+        refuse(f"out= of np.{name}")
     if name in _NATIVE and not module.startswith("numpy.linalg"):
         return _wrapped(real(*map(_unwrapped, args), **{key: _unwrapped(value) for key, value in kwargs.items() if key != "out"}))
     return refuse(f"np.{name} of symbolic numbers")

@@ -192,6 +192,8 @@ def apply(ufunc: Any, method: str, *inputs: Any, out: Any = None, where: Any = T
         return chosen.__array_ufunc__(ufunc, method, *inputs, **kwargs)
     if method == "at":
         return _at(name, *inputs)
+    if kwargs.get("dtype") is not None and np.dtype(getattr(kwargs["dtype"], "real_type", kwargs["dtype"])).kind != "f":
+        refuse("dtype= of a ufunc")
     kwargs = {key: value for key, value in kwargs.items() if key not in _IGNORED and (value is not None or key == "axis")}
     made = _made(name, method, inputs, kwargs)
     if where is not True:

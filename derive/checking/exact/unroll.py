@@ -110,7 +110,7 @@ class _Unroller:
         if any(index < 0 for index in place):
             raise CannotLift(f"{node.name} has no entry {place}")
         if node.name in self.labels:
-            return num(Fraction(np.asarray(self.labels[node.name])[place].item()))
+            return num(Fraction(_label(node, np.asarray(self.labels[node.name]), place)))
         return At(node.name, tuple(map(num, place)), node.kind)
 
     def _all(self, node: Sum | Extremum, at: Places) -> Iterator[Expr]:
@@ -121,6 +121,12 @@ class _Unroller:
     @staticmethod
     def _gathered(parts: Iterator[Expr]) -> Expr:
         return _folded(add(*parts))
+
+
+def _label(node: At, array: np.ndarray, place: tuple[int, ...]) -> int:
+    if any(n >= size for n, size in zip(place, array.shape)):
+        raise CannotLift(f"{node.name} has no entry {place}")
+    return int(array[place])
 
 
 def _extremum(which: str, parts: Iterator[Expr]) -> Expr:

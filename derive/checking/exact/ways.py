@@ -47,7 +47,7 @@ def _attribute(number: Number, name: str) -> Any:
         return lambda: number
     if name in _METHODS:
         return lambda *args, **kwargs: call(name, (number, *args), kwargs)
-    raise AttributeError(f"a number has no attribute {name}")
+    return refuse(f".{name} of a symbolic number")
 
 
 Number.attribute = _attribute
