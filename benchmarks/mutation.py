@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -26,7 +27,6 @@ from mutants import table  # noqa: E402
 from mutants.mutate import Mutant, all_mutants, sample  # noqa: E402
 from mutants.outcome import Outcome, outcomes  # noqa: E402
 from mutants.peers import verdicts  # noqa: E402
-from mutants.rewrites import TABLE as REWRITES  # noqa: E402
 from variants import VARIANTS, Variant  # noqa: E402
 
 CHUNK = 40
@@ -41,8 +41,9 @@ def bases(names: str) -> list[Variant]:
     return chosen
 
 
+@cache
 def chosen(variant: Variant, each: int, rewrites: int, seed: int) -> list[Mutant]:
-    return sample(all_mutants(variant), each, seed) + sample(all_mutants(variant, REWRITES), rewrites, seed)
+    return sample(all_mutants(variant), each, seed) + sample(all_mutants(variant, True), rewrites, seed)
 
 
 def shares(total: int, variants: Sequence[Variant]) -> int:

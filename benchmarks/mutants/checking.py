@@ -40,7 +40,8 @@ def checked(functions: Functions, variant: Variant) -> Answer:
         warnings.simplefilter("ignore")
         try:
             with limited(LIMIT):
-                report = derive.check(code, reference=family.reference, wrt=list(family.wrt), shapes=dict(family.shapes), assume=family.assume)
+                report = derive.check(code, reference=family.reference, wrt=list(family.wrt), shapes=dict(family.shapes), assume=family.assume,
+                                      returns=list(family.wrt))
         except Late:
             return Answer(False, "undecided: time", "", f"more than {LIMIT:g} s", time.process_time() - start)
         except derive.DeriveError as error:

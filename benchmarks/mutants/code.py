@@ -15,7 +15,7 @@ from variants import Variant
 Functions = tuple[Callable[..., Any], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """The functions of a variant and the helpers that they call, as one module of their own."""
 
@@ -54,4 +54,4 @@ def compiled(variant: Variant, text: str, label: str) -> Functions:
 
 
 def original(variant: Variant) -> str:
-    return ast.unparse(source(variant).tree) + "\n"
+    return "\n\n".join(ast.unparse(function) for function in source(variant).tree.body) + "\n"

@@ -7,12 +7,14 @@ import copy
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from variants import Variant
 
 from mutants.code import Source, original, source
 from mutants.operators import TABLE, Change, others
+from mutants.rewrites import TABLE as REWRITES
 
 Table = Mapping[type[ast.AST], Callable[[Any], Iterator[Change]]]
 
@@ -75,8 +77,10 @@ def first_difference(before: str, after: str) -> tuple[int, str, str]:
     return min(len(left), len(right)), "", ""
 
 
-def all_mutants(variant: Variant, table: Table = TABLE) -> list[Mutant]:
-    """Every single change of a table, without repetitions: mutants, or with the other table rewrites."""
+@cache
+def all_mutants(variant: Variant, rewrite: bool = False) -> list[Mutant]:
+    """Every single change, without repetitions: mutants, or rewrites that mean to keep the meaning."""
+    table = REWRITES if rewrite else TABLE
     base = original(variant)
     seen, out = {base}, []
     for place, node, (kind, new) in numbered(source(variant), table):
@@ -102,14 +106,19 @@ def numbered(whole: Source, table: Table) -> Iterator[tuple[int, ast.AST, Change
 def with_change(whole: Source, place: int, node: ast.AST, new: Any) -> str | None:
     """The text with one node replaced; None where that is no program."""
     memo: dict[int, ast.AST] = {}
-    tree = copy.deepcopy(whole.tree, memo)
-    tree.body[place] = Replace(memo[id(node)], copy.deepcopy(new)).visit(tree.body[place])
+    function = copy.deepcopy(whole.tree.body[place], memo)
+    changed = Replace(memo[id(node)], copy.deepcopy(new)).visit(function)
     try:
-        text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+        text = ast.unparse(ast.fix_missing_locations(changed))
         ast.parse(text)
     except (SyntaxError, ValueError, AttributeError, TypeError):
         return None
-    return text
+    return "\n".join("\n" * (k > 0) + text if k == place else part for k, part in enumerate(texts(whole))) + "\n"
+
+
+@cache
+def texts(whole: Source) -> tuple[str, ...]:
+    return tuple("\n" * (k > 0) + ast.unparse(function) for k, function in enumerate(whole.tree.body))
 
 
 def sample(mutants: list[Mutant], count: int, seed: int) -> list[Mutant]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import signal
 import warnings
@@ -39,7 +40,7 @@ class Spot:
 
 def on_digits(reference: Callable[..., Any]) -> Callable[..., Any]:
     """The reference, and the functions of its module that it calls, with `jax` and `jnp` replaced."""
-    namespace: dict[str, Any] = {"jax": jax, "jnp": jnp, "np": np}
+    namespace: dict[str, Any] = {"__builtins__": builtins, "jax": jax, "jnp": jnp, "np": np}
     for name, value in reference.__globals__.items():
         if isinstance(value, FunctionType) and value.__module__ == reference.__module__:
             namespace[name] = FunctionType(value.__code__, namespace, value.__name__, value.__defaults__, value.__closure__)
