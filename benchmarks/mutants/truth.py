@@ -108,7 +108,7 @@ def edges(variant: Variant) -> tuple[Spot, ...]:
     given = spots(family, layer)
     moving = {name for name, value in given[0].arrays.items() if np.asarray(value).dtype.kind == "f" and name not in family.draws}
     out = []
-    for k in (0, SEEDS):
+    for k in (0, SEEDS) if variant.right else ():
         if k + 1 < len(given):
             a, b = given[k], given[k + 1]
 
@@ -184,7 +184,9 @@ def at(functions: Functions, variant: Variant, spot: Spot) -> tuple[float, float
 
 @cache
 def noise(variant: Variant) -> tuple[float, ...]:
-    """How far rounding alone takes the unchanged functions, at each point."""
+    """How far rounding alone takes the unchanged functions, at each point; nothing is known of that for wrong ones."""
+    if not variant.right:
+        return (0.0,) * len(everywhere(variant))
     with np.errstate(all="ignore"):
         return tuple(max(at(variant.functions, variant, spot)) for spot in everywhere(variant))
 
