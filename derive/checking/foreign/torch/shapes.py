@@ -62,7 +62,8 @@ def _movedim(x: Any, source: int, destination: int) -> Any:
 
 @row("unsqueeze")
 def _unsqueeze(x: Any, dim: int) -> Any:
-    return call("expand_dims", x, dim)
+    axis = dim % (len(x.sizes) + 1)
+    return x.view((*x.sizes[:axis], ONE, *x.sizes[axis:]), lambda at: (*at[:axis], *at[axis + 1 :]))
 
 
 @row("squeeze")
