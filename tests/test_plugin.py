@@ -64,7 +64,7 @@ def folder(pytester, monkeypatch):
 
 
 def run(pytester, *words):
-    return pytester.runpytest_subprocess("-p", "pytest_derive", "-p", "no:cacheprovider", *words)
+    return pytester.runpytest_subprocess("-p", "derive.pytest_plugin", "-p", "no:cacheprovider", *words)
 
 
 def test_gradients_are_tests_whose_failure_is_the_diagnosis(folder):
@@ -80,7 +80,7 @@ def test_gradients_are_tests_whose_failure_is_the_diagnosis(folder):
 
 
 def collected(pytester, *words):
-    return pytester.runpytest_inprocess("-p", "pytest_derive", "-p", "no:cacheprovider", "--collect-only", "-q", *words)
+    return pytester.runpytest_inprocess("-p", "derive.pytest_plugin", "-p", "no:cacheprovider", "--collect-only", "-q", *words)
 
 
 def test_a_folder_beside_the_tests_or_alone(folder):
@@ -113,18 +113,17 @@ def test_a_file_that_is_no_python_is_an_error_of_the_collection(folder):
 
 
 def test_suites_that_do_not_use_it_do_not_load_it(folder):
-    probe = "import sys, pytest_derive; print(sorted({'jax', 'derive', 'numpy', 'sympy'} & set(sys.modules)))"
+    probe = "import sys, derive.pytest_plugin; print(sorted({'jax', 'derive.face', 'numpy', 'sympy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
-    folder.makepyfile(test_plain="import sys\ndef test_plain():\n    assert not {'jax', 'derive'} & set(sys.modules)\n")
+    folder.makepyfile(test_plain="import sys\ndef test_plain():\n    assert not {'jax', 'derive.face'} & set(sys.modules)\n")
     run(folder, "test_plain.py").assert_outcomes(passed=1)
 
 
 def test_it_is_registered_under_the_name_of_its_module():
-    """So that `-p pytest_derive` and the entry point are one plugin."""
+    """So that `-p derive.pytest_plugin` and the entry point are one plugin."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert project["project"]["entry-points"]["pytest11"] == {"pytest_derive": "pytest_derive"}
-    assert "pytest_derive" in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert project["project"]["entry-points"]["pytest11"] == {"derive.pytest_plugin": "derive.pytest_plugin"}
 
 
 def square_gradient(w):

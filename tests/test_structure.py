@@ -34,7 +34,7 @@ LAYERS = (
     {"checking"},
     {"theories", "testing"},
     {""},
-    {"app", "cli", "__main__"},
+    {"app", "cli", "__main__", "pytest_plugin"},
 )
 # An optional package is imported inside a function at these places, so that `import derive` does not need it.
 LAZY = {"data/extras.py"}

@@ -16,7 +16,7 @@ from derive.assume import declared
 from derive.checking.adapters import Layout
 from derive.checking.arguments import parameters_of
 from derive.checking.atsizes import AtSizes
-from derive.checking.foreign import custom_rule_report, foreign_subject, recognised
+from derive.checking.foreign import custom_rule_report, foreign_findings, foreign_subject, forward_of, recognised
 from derive.checking.formulas import Formulas, formulas_of
 from derive.checking.judge import Case, Judge, own_loss, value_verdict
 from derive.checking.layouts import candidates, given_layouts
@@ -78,7 +78,7 @@ class _Check:
     def __init__(self, code: Any, reference: Callable[..., Any] | None, wrt: Wrt, shapes: Shapes, assume: Sequence[str],
                  fixed: Mapping[str, Any] | None, returns: Sequence[str] | None, layouts: Mapping[str, str] | None, seconds: float, kind: str) -> None:
         self.code, self.kind, self.fixed, self.returns, self.seconds = code, kind, fixed, returns, seconds
-        self.parts = tuple(code) if isinstance(code, (tuple, list)) else (code,)
+        self.parts = tuple(code) if isinstance(code, (tuple, list)) else (forward_of(code),) if kind else (code,)
         main = reference if reference is not None else self.parts[0]
         shapes = _known_shapes(main, self.parts, shapes, fixed or {})
         self.reference: Reference | None = None if reference is None else reference_of(reference, shapes, assume)
@@ -91,7 +91,7 @@ class _Check:
         self.wrt = self._asked(wrt)
         self.several = wrt is not None and not isinstance(wrt, (str, int))
         given = given_layouts(layouts or {}, self.arguments, self.reference.bounds if self.reference is not None else {})
-        self.subject = self._subject(self.wrt or self._floats(), given)
+        self.subject = self._subject(self.wrt, given)
         if not self.wrt:
             self.wrt = tuple(name for name in self.subject.returns if name in self._floats())
 
@@ -145,7 +145,7 @@ class _Check:
 
     def _incoming(self, own: Sequence[Argument]) -> list[Argument]:
         """`dout`, in the shape of what the forward pass returns, for a pair without a reference."""
-        if len(self.parts) == 1:
+        if len(self.parts) == 1 and not self.kind:
             return []
         shape = forward_shape(self.parts[0], own, self.fixed or {})
         return [Argument("dout", shape)] if shape else []
@@ -172,6 +172,7 @@ class _Check:
         notes = [f"it changes its argument {name} in place" for name in case.formulas.mutated] if isinstance(case.formulas, Formulas) else []
         notes += list(case.formulas.notes) if isinstance(case.formulas, Formulas) else []
         notes += [f.text for f in found if not f.serious]
+        notes += [f"NumPy warns: {text}" for trial in case.numbers.trials() for text in trial.warned]
         given = tuple(f"{case.subject.names.get(name, name)} {layout.words}" for name, layout in case.subject.layouts.items())
         faults = tuple(dict.fromkeys((*case.numbers.faults(), *(f.text for f in found if f.serious))))
         told = {name: replace(r, warnings=tuple(dict.fromkeys((*r.warnings, *notes))), faults=faults, assumptions=(*given, *r.assumptions))

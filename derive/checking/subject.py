@@ -170,9 +170,10 @@ class _Split:
 
     def _by_order(self, value: Any, flat: list[Any]) -> tuple[Any, dict[str, Any]]:
         """By count, in the order of `returns`, of what was asked, or of the parameters; a number where no argument is one is the value."""
-        orders = (self.returns, self.wrt, self.floats, self.floats[:1], self.floats[:len(flat) - 1], self.floats[:len(flat)])
-        for order in dict.fromkeys(orders):
-            if order and len(flat) == len(order) and not any(_is_number(g) and self.ranks[name] for g, name in zip(flat[:1], order)):
+        guesses = (self.floats, self.floats[:1], self.floats[:len(flat) - 1], self.floats[:len(flat)])
+        for order in dict.fromkeys((self.returns, self.wrt, *guesses)):
+            told = order in (self.returns, self.wrt)
+            if order and len(flat) == len(order) and (told or not (_is_number(flat[0]) and self.ranks[order[0]])):
                 return value, dict(zip(order, flat))
             if order and len(flat) == len(order) + 1 and not self.pair:
                 last = not _is_number(flat[0]) and _is_number(flat[-1])

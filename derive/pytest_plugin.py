@@ -1,6 +1,6 @@
 """The pytest plugin of derive: `pytest --derive FILE_OR_FOLDER` checks every handwritten gradient in it, as a test each.
 
-It is a package of its own, so that pytest can load it at its start without JAX: derive is imported when a gradient is collected.
+pytest loads this at its start, in every project; JAX and the rest of derive are imported when a gradient is collected.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """The diagnosis under a failed `assert report.ok`: of every report of derive that the failing frame holds."""
     made = yield
-    report = getattr(sys.modules.get("derive"), "Report", None)
+    report = getattr(sys.modules.get("derive.checking.report"), "Report", None)
     if made.failed and report is not None and call.excinfo is not None and call.excinfo.type is AssertionError:
         found = [value for value in call.excinfo.traceback[-1].frame.f_locals.values() if isinstance(value, report) and not value.ok]
         made.sections.extend(("derive", str(one)) for one in found)
