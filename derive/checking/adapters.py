@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Layout", "called", "joined"]
+__all__ = ["Layout", "called", "encoded", "joined"]
 
 Function = Callable[..., Any]
+
+
+_WORDS = {"transposed": "is given transposed", "one-hot": "is given as one-hot rows", "signs": "is −1 and +1 for the labels 0 and 1",
+          "binary": "is 0 or 1"}
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class Layout:
     """How the handwritten code wants an argument that the reference has otherwise.
 
     Attributes:
-        kind: 'transposed'; 'one-hot', a row of zeros with a 1 at the label; 'signs', −1 and +1 for the labels 0 and 1.
+        kind: 'transposed'; 'one-hot', a row of zeros with a 1 at the label; 'signs', −1 and +1 for the labels 0 and 1; 'binary', the labels 0
+            and 1 as they are.
         width: for one-hot, the argument and the axis whose size is the number of classes.
     """
 
@@ -30,17 +35,18 @@ class Layout:
 
     @property
     def words(self) -> str:
-        """What the code is given, to read."""
-        return {"transposed": "transposed", "one-hot": "as one-hot rows", "signs": "as −1 and +1"}[self.kind]
+        """What the code is given, to read after the parameter's name."""
+        return _WORDS[self.kind]
 
 
-def _encoded(value: Any, layout: Layout | None, arguments: Mapping[str, Any]) -> Any:
-    if layout is None:
+def encoded(value: Any, layout: Layout | None, arguments: Mapping[str, Any]) -> Any:
+    """An argument in the layout that the code wants."""
+    if layout is None or layout.kind == "binary":
         return value
     if layout.kind == "transposed":
         return value.T
     if layout.kind == "signs":
-        return 2.0 * value - 1.0
+        return np.where(value > 0, 1.0, -1.0)
     name, axis = layout.width
     return (value[..., None] == np.arange(arguments[name].shape[axis])).astype(float)
 
@@ -62,7 +68,7 @@ def called(function: Function, names: Mapping[str, str], first: Sequence[str], l
         given = dict(fixed)
         for name, value in arguments.items():
             if name in names:
-                given[names[name]] = _encoded(value, layouts.get(name), arguments)
+                given[names[name]] = encoded(value, layouts.get(name), arguments)
         leading = [given.pop(name) for name in first]
         value, gradients = split(function(*leading, **given))
         turned = [name for name in gradients if name in layouts and layouts[name].kind == "transposed"]

@@ -15,10 +15,10 @@ __all__ = ["incoming_parameter", "matched", "name_of", "parameters_of"]
 # Names that people give to the same argument.
 _ALIASES = ({"lam", "lambda_", "lambd", "lmbda", "reg", "l2", "reg_strength", "alpha", "weight_decay", "lamb", "l2_reg", "lmb", "C", "mu", "beta"},
             {"X", "x", "data", "inputs", "features", "X_batch", "X_train", "x_train", "A", "input"},
-            {"y", "Y", "labels", "targets", "target", "t", "y_true", "y_batch", "y_train", "T", "label", "classes"},
+            {"y", "Y", "labels", "targets", "target", "t", "y_true", "y_batch", "y_train", "T", "label", "classes", "s"},
             {"W", "w", "weights", "theta", "Theta", "weight", "coef"}, {"b", "bias", "intercept"}, {"b1", "bias1"}, {"b2", "bias2"})
-_INCOMING = ("dout", "dy", "dY", "grad_output", "grad_out", "upstream", "upstream_gradient", "dz", "dZ", "dA", "dnext", "dnext_h", "delta", "g", "dL_dout",
-             "grad", "d_out", "dOut", "gradient", "dh", "douts", "da", "dL_dy", "gout", "ct", "cotangent")
+_INCOMING = ("dout", "dy", "dY", "grad_output", "grad_out", "upstream", "upstream_gradient", "dz", "dZ", "dA", "dnext", "dnext_h", "delta", "g",
+             "dL_dout", "grad", "d_out", "dOut", "gradient", "dh", "douts", "da", "dL_dy", "gout", "ct", "cotangent")
 
 
 def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

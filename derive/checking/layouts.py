@@ -56,4 +56,4 @@ def candidates(subject: Subject, arguments: Sequence[Argument], bounds: Mapping[
                 for names in itertools.combinations(matrices, count):
                     yield {**{name: Layout("transposed") for name in names}, **one_hot}
     elif found.wrong:
-        yield from ({name: Layout("signs")} for name in labels)
+        yield from ({name: Layout(kind)} for name in labels for kind in ("binary", "signs") if name not in bounds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 from derive.calculus.differentiate import differentiate
 from derive.checking.arguments import matched, parameters_of
+from derive.checking.inputs import points_for
 from derive.checking.lift import LiftedArray
 from derive.checking.subject import Subject
 from derive.checking.valueshape import value_shape
@@ -53,6 +55,7 @@ class OwnLoss:
     """
 
     own = True
+    binary: frozenset[str] = frozenset()
 
     def __init__(self, subject: Subject, arguments: tuple[Argument, ...], extra: tuple[Assumption, ...], program: Program | None) -> None:
         self.subject, self.arguments, self.extra, self.program = subject, arguments, extra, program
@@ -102,7 +105,7 @@ class OwnLoss:
     def points(self, count: int) -> Iterator[Point]:
         """See `Truth`."""
         if not self._points:
-            self._points = list(points(self.arguments, self.bounds))
+            self._points = points_for(self.arguments, self.bounds, self.program, self.extra)
         yield from self._points[:count]
 
     @functools.cached_property
@@ -140,7 +143,7 @@ def _extrapolated(slopes: Sequence[float]) -> float:
     """Richardson's extrapolation of central differences at h, h/2 and h/4."""
     row = list(slopes)
     for order in (4, 16):
-        row = [(order * b - a) / (order - 1) for a, b in zip(row, row[1:])]
+        row = [(order * b - a) / (order - 1) for a, b in itertools.pairwise(row)]
     return row[0]
 
 
