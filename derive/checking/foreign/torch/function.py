@@ -66,15 +66,17 @@ def _signature(parts: Sequence[Function]) -> inspect.Signature:
 
 @contextmanager
 def _precision(values: Iterable[Any]) -> Iterator[None]:
-    """New tensors are as precise as the float arrays that are given: of 64 bits where those are."""
+    """New tensors are as precise as the float arrays that are given: of 64 bits where those are.  One thread is enough for small arrays."""
     torch = sys.modules["torch"]
-    before = torch.get_default_dtype()
+    before, threads = torch.get_default_dtype(), torch.get_num_threads()
     kinds = {np.asarray(value).dtype for value in values if isinstance(value, (np.ndarray, np.generic)) and np.asarray(value).dtype.kind == "f"}
     torch.set_default_dtype({2: torch.float16, 4: torch.float32}.get(min((kind.itemsize for kind in kinds), default=8), torch.float64))
+    torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_default_dtype(before)
+        torch.set_num_threads(threads)
 
 
 def _tensor(value: Any, *, moves: bool) -> Any:
