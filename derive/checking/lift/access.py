@@ -9,11 +9,12 @@ from typing import Any
 
 from derive.checking.lift.arrays import Operand, Scalar, SymbolicArray, dim, make, operand, shape_text
 from derive.checking.lift.elementwise import broadcast, entries
+from derive.checking.lift.filling import filled
 from derive.checking.lift.masked import Masked
 from derive.checking.lift.masking import frozen, last, masked_load, masked_store, masked_view
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.selection import Selection, in_range, mask_of, probe, select
-from derive.checking.lift.session import bad, refuse
+from derive.checking.lift.session import bad, current, refuse
 from derive.checking.lift.sizes import same
 from derive.checking.lift.storage import Location, Storage
 from derive.index import ONE, ZERO, Expr, Index, Sum, add, delta, mul, substitute
@@ -123,6 +124,8 @@ def _setitem(a: SymbolicArray, key: Any, value: Any) -> None:
     _cast(a.storage, given)
     given = frozen(given)
     a.storage.write(selection.sizes, locate, lambda at: last(given, at), adds=False)
+    if current().emptied:
+        a.storage.body = filled(a.storage.body)
 
 
 def _updates(a: SymbolicArray, selection: Selection, locate: Callable[[Location], Location], value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -141,4 +142,6 @@ def _update(name: str, a: Any, other: Any) -> Any:
     return a
 
 
-_ACCESS = {"getitem": _getitem, "setitem": _setitem, "update": _update, "matrix": _copied, "asmatrix": _asmatrix, "mat": _asmatrix}
+_ACCESS: dict[str, Callable[..., Any]] = {
+    "getitem": _getitem, "setitem": _setitem, "update": _update, "matrix": _copied, "asmatrix": _asmatrix, "mat": _asmatrix,
+}  # fmt: skip

@@ -14,8 +14,8 @@ from derive.checking.lift.elementwise import broadcast, entries
 from derive.checking.lift.masked import MaskIndex, MaskPart
 from derive.checking.lift.session import bad, current, new_index, refuse
 from derive.checking.lift.sizes import at_least, integer, nonnegative, same
-from derive.checking.lift.storage import Location
-from derive.index import ONE, ZERO, At, Expr, Extremum, Index, Iverson, Num, add, mul, num, sub, walk
+from derive.checking.lift.storage import Location, choose
+from derive.index import ONE, ZERO, At, Expr, Extremum, Index, Iverson, Num, Where, add, mul, num, sub, walk
 
 __all__ = ["Selection", "in_range", "mask_of", "probe", "select"]
 
@@ -66,6 +66,8 @@ def in_range(where: Expr, size: Expr) -> Expr:
     Raises:
         CannotLift: it may be negative for some sizes, and NumPy would then count from the end.
     """
+    if isinstance(where, Where):
+        return choose(where.args[0], in_range(where.args[1], size), in_range(where.args[2], size))
     where = integer(where)
     if isinstance(where, Num) and where.value < 0:
         where = integer(add(where, size))

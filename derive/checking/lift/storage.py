@@ -5,8 +5,10 @@ Legend: b are the storage's own indices, s the indices of a selection, e(s) wher
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
+from derive.checking.lift.digits import combine, digit, product_of
 from derive.checking.lift.session import current, new_index, refuse
 from derive.checking.lift.sizes import at_least, integer, nonnegative, same
 from derive.errors import Place
@@ -16,6 +18,7 @@ from derive.index import (
     Add,
     At,
     Delta,
+    Digit,
     Expr,
     Fn,
     Index,
@@ -131,10 +134,11 @@ def solve(
         targets: b.
         sizes: the sizes of the storage's axes.
     """
-    found: dict[Expr, Expr] = {}
     conditions: list[Expr] = []
-    used: set[int] = set()
+    found, used = _merged(location, unknowns, targets, sizes)
     for unknown in unknowns:
+        if unknown in found:
+            continue
         for axis, (where, target, size) in enumerate(zip(location, targets, sizes)):
             solved = None if axis in used else _alone(where, unknown, set(unknowns), target, size)
             if solved is not None:
@@ -147,6 +151,30 @@ def solve(
     rest = [axis for axis in range(len(location)) if axis not in used and sizes[axis] is not ONE]
     conditions += [delta(targets[axis], substitute(location[axis], found)) for axis in rest]
     return found, mul(*conditions)
+
+
+def _merged(
+    location: Location, unknowns: Sequence[Index], targets: Sequence[Expr], sizes: Sequence[Expr]
+) -> tuple[dict[Expr, Expr], set[int]]:
+    """The unknowns that are split over whole axes, or that together make up a whole axis, and those axes."""
+    found: dict[Expr, Expr] = {}
+    used: set[int] = set()
+    for axis, where in enumerate(location):
+        mine = [unknown for unknown in unknowns if unknown in where.free]
+        if isinstance(where, Digit) and where.args[0] in mine:
+            axes = [n for n, other in enumerate(location) if isinstance(other, Digit) and other.args[:2] == where.args[:2]]
+            radices = where.args[1] if same(product_of(where.args[1]), where.args[0].size) else ()
+            if radices and [location[n].args[2] for n in axes] == list(range(len(radices))) and all(same(sizes[n], radices[k]) for k, n in enumerate(axes)):
+                found[where.args[0]] = combine([targets[n] for n in axes], radices)
+                used.update(axes)
+        elif 1 < len(mine) <= 3 and not any(unknown in found for unknown in mine):
+            for order in itertools.permutations(mine):
+                radices = [unknown.size for unknown in order]
+                if combine(order, radices) is integer(where) and same(product_of(radices), sizes[axis]):
+                    found |= {unknown: digit(targets[axis], radices, place) for place, unknown in enumerate(order)}
+                    used.add(axis)
+                    break
+    return found, used
 
 
 def _alone(where: Expr, unknown: Index, unknowns: set[Index], target: Expr, size: Expr) -> tuple[Expr, list[Expr]] | None:
