@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -145,6 +147,71 @@ def test_the_answer_does_not_depend_on_the_point() -> None:
     for _ in range(5):
         decide.reset()
         assert all(equal(*pair) for pair in TRUE.values()) and not any(equal(*three) for three in FALSE.values())
+
+
+def test_a_tie_on_a_whole_region_is_no_tie() -> None:
+    """Two masks, or two dead units, are equal on a region, so that what happens there counts."""
+    first, second = Iverson(">=", Y), Iverson(">=", X)
+    assert not equal_ties_aside(above(fn("abs", Y), num(0)), fn("max", first, second))
+    dead = Iverson("=", sub(fn("relu", X), fn("relu", Y)))
+    hidden = Iverson("=", sub(exp(sub(X, M3)), ONE))
+    assert not equal_ties_aside(dead, num(0)) and not equal_ties_aside(hidden, num(0)) and equal_ties_aside(Iverson("=", sub(X, Y)), num(0))
+
+
+class Random:
+    """Small expressions with kinks, choices, roots and logarithms."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+
+    def condition(self, depth: int) -> Expr:
+        found = Iverson(self.draw.choice([">", ">=", "="]), sub(self.draw.choice([X, Y]), self.expression(depth - 1)))
+        return sub(ONE, found) if self.draw.random() < 0.3 else found
+
+    def expression(self, depth: int) -> Expr:
+        if depth <= 0:
+            return self.draw.choice([X, Y, Z, X, Y, Z, num(2), num(-1), num(HALF), num(0)])
+        u, v = self.expression(depth - 1), self.expression(depth - 1)
+        one = self.draw.choice(["relu", "abs", "sign", "softplus", "logistic", "exp", "log"])
+        return self.draw.choice([
+            add(u, v), mul(u, v), sub(u, v), fn(one, u), fn(self.draw.choice(["max", "min"]), u, v), fn("max", fn("max", u, v), X),
+            power(u, self.draw.choice([2, -1, HALF, 3])) if u is not num(0) else u, Where(self.condition(depth), u, v),
+            mul(self.condition(depth), u), self.condition(depth),
+        ])
+
+
+POINTS = [dict(zip("xyz", point)) for point in itertools.product((-1, 0, 0.5, 2), repeat=3)]
+GENERAL = [dict(zip("xyz", point)) for point in ((0.31, -1.27, 0.83), (-0.64, 0.37, -0.45), (1.53, 2.29, -1.71), (-0.76, -1.09, 0.03))]
+
+
+def numbers_of(u: Expr) -> list[Any]:
+    """The values at points with ties, then at points in general position; None where there is none."""
+    out = []
+    for point in POINTS + GENERAL:
+        try:
+            value = Evaluator({}, {name: np.array(x) for name, x in point.items()}).value(u, {})
+        except (ArithmeticError, ValueError):
+            value = mpmath.nan
+        out.append(value if mpmath.isfinite(value) else None)
+    return out
+
+
+def agree(u: Any, v: Any) -> bool:
+    return u is None or v is None or abs(u - v) <= mpmath.mpf(10) ** -25 * (1 + abs(u) + abs(v))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_said_of_random_expressions_is_true(seed: int) -> None:
+    source = Random(seed)
+    pool = list(dict.fromkeys(source.expression(source.draw.choice([1, 2, 2])) for _ in range(30)))
+    values = [numbers_of(u) for u in pool]
+    said = 0
+    for (u, at_u), (v, at_v) in itertools.combinations(zip(pool, values), 2):
+        if equal_ties_aside(u, v):
+            said += 1
+            assert all(map(agree, at_u[-len(GENERAL) :], at_v[-len(GENERAL) :])), (u, v)
+        assert not equal(u, v) or all(map(agree, at_u, at_v)), (u, v)
+    assert said
 
 
 # ------------------------------------------------------------------------------------------- gradients

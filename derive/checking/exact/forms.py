@@ -25,6 +25,8 @@ MAXIMA: dict[str, Callable[..., tuple[Expr, ...]]] = {
     "abs": lambda u: (u, neg(u)),
 }
 
+_BRANCHING = {"max", "min", "relu", "abs", "sign", "heaviside"}
+
 
 def flat(args: tuple[Expr, ...]) -> Iterator[Expr]:
     """The arguments, with those of maxima among them in their place."""
@@ -68,10 +70,21 @@ class Forms(Linear):
     def __init__(self, *, ties: bool = True) -> None:
         super().__init__(ties=ties)
         self.linear: dict[Expr, Form | None] = {}
+        self.branching: set[Expr] = set()
+        self.hidden: set[Expr] = set()
 
     def image(self, root: Expr) -> Value | None:
         """The value of an expression."""
         raise NotImplementedError
+
+    def note_branches(self, node: Expr) -> None:
+        """Note whether conditions occur in a node, and whether a function hides them, so that its value may be constant on a region."""
+        below = any(kid in self.branching for kid in node.kids)
+        function = isinstance(node, Fn) and node.args[0] not in _BRANCHING
+        if below or isinstance(node, (Iverson, Delta, Where)) or (isinstance(node, Fn) and node.args[0] in _BRANCHING):
+            self.branching.add(node)
+        if any(kid in self.hidden for kid in node.kids) or (below and (function or (isinstance(node, Pow) and node.args[1].denominator > 1))):
+            self.hidden.add(node)
 
     def form(self, node: Expr) -> Form | None:
         """The expression as a sum of products with rational coefficients, as far as that is short."""
@@ -124,7 +137,7 @@ class Forms(Linear):
             return forms[0]
         f, g = forms
         gap = combined(f, g, -1)
-        product = self.product_form(self.form_of_condition(self.indicator(">", gap)), gap)
+        product = self.product_form(self.form_of_condition(self.indicator(">", gap, node in self.hidden)), gap)
         return self._alone(node, value) if product is None else combined(g, self.form_without_tie(product, gap))
 
     def _chosen(self, node: Expr, value: Value) -> Form | None:

@@ -63,6 +63,7 @@ class Image(Forms):
 
     def _computed(self, node: Expr) -> Value | None:
         self.degrees[node] = 1 + sum(self.degrees.get(kid, 1.0) for kid in node.kids)
+        self.note_branches(node)
         read = self._READ.get(type(node))
         if read is None:
             raise Beyond
@@ -209,7 +210,8 @@ class Image(Forms):
             return None
         if written_as_choice(forms):
             gap = combined(forms[0], forms[-1], -1)
-            return self.add(self.value_of(forms[-1]), self.without_tie(self.mul(self.indicator(">", gap), self.value_of(gap)), gap))
+            above = self.indicator(">", gap, node in self.hidden)
+            return self.add(self.value_of(forms[-1]), self.without_tie(self.mul(above, self.value_of(gap)), gap))
         result = self.atom(("max", *(tuple(sorted(form.items())) for form in forms)))
         self.maxima[self.numbered(result)] = forms
         self.kept.add(node)
@@ -243,7 +245,7 @@ class Image(Forms):
             if rest is not u:
                 return self.image(Iverson(op, rest))
         form = self.form(u)
-        return None if form is None else self.indicator(op, form)
+        return None if form is None else self.indicator(op, form, u in self.hidden)
 
     _READ: ClassVar[dict[type, Callable[..., Any]]] = {
         Num: _number, Const: _constant, At: _entry, Add: _add, Mul: _mul, Pow: _pow, Fn: _function, Delta: _delta, Iverson: _iverson,

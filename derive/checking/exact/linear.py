@@ -154,29 +154,33 @@ class Linear(Field):
 
     # ------------------------------------------------------------------------------------------- comparisons
 
-    def indicator(self, op: str, form: Form) -> Value:
-        """1 where form > 0, form ≥ 0 or form = 0, else 0.  Of [u > 0], [u = 0] and [−u > 0] the last is 1 minus the others."""
+    def indicator(self, op: str, form: Form, hidden: bool = False) -> Value:
+        """1 where form > 0, form ≥ 0 or form = 0, else 0.  Of [u > 0], [u = 0] and [−u > 0] the last is 1 minus the others.
+
+        Args:
+            op, form: the comparison.
+            hidden: whether the form may be 0 on a whole region, in a way that it does not show; otherwise it is 0 at a tie alone.
+        """
         if op == ">=":
-            return self.add(self.indicator(">", form), self.indicator("=", form))
+            return self.add(self.indicator(">", form, hidden), self.indicator("=", form, hidden))
         unknowns = form.keys() - {0}
         if not unknowns:
             constant = form.get(0, Fraction(0))
             return self.number(int(constant > 0 if op == ">" else constant == 0))
-        if op == "=" and not self.ties and not any(n in self.maxima for n in unknowns):
-            return {}
         conditional = self._conditional(form)
         if conditional:
-            return self._by_case(conditional[0], *(self.indicator(op, self.form_where(form, conditional[0], holds)) for holds in (True, False)))
+            first = conditional[0]
+            return self._by_case(first, *(self.indicator(op, self.form_where(form, first, holds), hidden) for holds in (True, False)))
         maximum = next((n for n in sorted(unknowns) if n in self.maxima), None)
         if maximum is not None:
-            return self._against_maximum(op, form, maximum)
+            return self._against_maximum(op, form, maximum, hidden)
         lead = form[min(unknowns)]
         key = frozenset((n, c / lead) for n, c in form.items())
         if key not in self.compared:
             self.compared[key] = len(self.forms)
             self.forms.append({n: c / lead for n, c in form.items()})
         name = self.compared[key]
-        equal: Value = {frozenset([("=", name)]): 1} if self.ties else {}
+        equal: Value = {frozenset([("=", name)]): 1} if self.ties or hidden else {}
         above: Value = {frozenset([(">", name)]): 1}
         return equal if op == "=" else above if lead > 0 else self.sub(self.other(above), equal)
 
@@ -215,21 +219,22 @@ class Linear(Field):
                 out = combined(out, {self.numbered(value): c})
         return out
 
-    def _against_maximum(self, op: str, form: Form, maximum: int) -> Value:
+    def _against_maximum(self, op: str, form: Form, maximum: int, hidden: bool) -> Value:
         """[M + r > 0] holds where some x_j + r > 0; [r − M > 0] where all r − x_j > 0."""
         c = form[maximum]
         rest = {n: x / abs(c) for n, x in form.items() if n != maximum}
         parts = self.maxima[maximum]
         if c > 0:
-            strict = self.other(self._all(">=", [minus(combined(rest, x)) for x in parts]))
-            return strict if op == ">" else self.sub(self.other(self._all(">", [minus(combined(rest, x)) for x in parts])), strict)
-        strict = self._all(">", [combined(rest, x, -1) for x in parts])
-        return strict if op == ">" else self.sub(self._all(">=", [combined(rest, x, -1) for x in parts]), strict)
+            strict = self.other(self._all(">=", [minus(combined(rest, x)) for x in parts], hidden))
+            loose = self.other(self._all(">", [minus(combined(rest, x)) for x in parts], hidden))
+            return strict if op == ">" else self.sub(loose, strict)
+        strict = self._all(">", [combined(rest, x, -1) for x in parts], hidden)
+        return strict if op == ">" else self.sub(self._all(">=", [combined(rest, x, -1) for x in parts], hidden), strict)
 
-    def _all(self, op: str, forms: list[Form]) -> Value:
+    def _all(self, op: str, forms: list[Form], hidden: bool) -> Value:
         out: Value = {UNIT: 1}
         for form in forms:
-            out = self.mul(out, self.indicator(op, form))
+            out = self.mul(out, self.indicator(op, form, hidden))
         return out
 
     def facts(self, symbol: Symbol, holds: bool) -> list[tuple[Form, bool]]:

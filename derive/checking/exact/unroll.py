@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 from derive.checking.lift.session import CannotLift
 from derive.derivation import Argument, Definition
-from derive.index import ONE, ZERO, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mul, Num, Size, Sum, Where, add, mul, num, rebuild
+from derive.index import ONE, ZERO, At, Const, Delta, Digit, Expr, Extremum, Fn, Index, Iverson, Mul, Num, Size, Sum, Where, add, mul, num, rebuild
 
 __all__ = ["symbols", "unrolled"]
 
@@ -82,6 +83,8 @@ class _Unroller:
             return num(at[node])
         if isinstance(node, At):
             return self._entry(node, at)
+        if isinstance(node, Digit):
+            return num(self._digit(node, at))
         if isinstance(node, Mul):
             return self._product(node, at)
         if isinstance(node, Sum):
@@ -94,6 +97,11 @@ class _Unroller:
                 return self.value(node.args[1 if condition.value else 2], at)
         found = rebuild(node, lambda part: self.value(part, at)) if node.args else node
         return _folded(found)
+
+    def _digit(self, node: Expr, at: Places) -> int:
+        index, sizes, k = node.args
+        after = math.prod(self.number(size, at) for size in sizes[k + 1 :])
+        return self.number(index, at) // after % self.number(sizes[k], at)
 
     def _product(self, node: Expr, at: Places) -> Expr:
         """A product; a condition that fails hides what is undefined, or out of its array, beside it."""
