@@ -13,7 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from derive.checking import CheckFailed, Report, check
+    from derive.checking.check import check
+    from derive.checking.report import CheckFailed, Report
     from derive.errors import BadInput, DeriveError, MissingExtra, Never, NotYet, Undecided
     from derive.face import Derivation, gradient, hessian, jacobian, vjp
     from derive.proving.proof import Proof, prove

@@ -138,12 +138,12 @@ class AtSizes:
         for run in runs:
             for way in run.ways:
                 try:
-                    pair = _entries(claimed(way)), _entries(true(run, way))
+                    own, their = _entries(claimed(way)), _entries(true(run, way))
                 except DeriveError as error:
                     return Found(False, why=(f"the reference is not exact at concrete sizes: {error.met}",))
-                if pair[0] is None or pair[1] is None or len(pair[0]) != len(pair[1]):
+                if own is None or their is None or len(own) != len(their):
                     return Found(False)
-                for left, right in zip(*pair):
+                for left, right in zip(own, their):
                     if time.monotonic() - started > self.seconds:
                         return Found(False, why=("not exact at concrete sizes: it would take too long",))
                     if equal(left, right, way.condition):
@@ -184,11 +184,13 @@ def _with_all_axes(entries: np.ndarray, truth: Truth, run: _Run) -> np.ndarray:
     incoming = next((a for a in truth.arguments if a.name == "dout"), None)
     if incoming is None:
         return entries
-    full = symbols(incoming, run.sizes)
-    short: dict[Expr, Expr] = {At("dout", tuple(num(k) for k, n in zip(place, full.shape) if n != 1)): full[place] for place in np.ndindex(full.shape)}
+    full: Any = symbols(incoming, run.sizes)
+    short: dict[Expr, Expr] = {
+        At("dout", tuple(num(k) for k, n in zip(place, full.shape) if n != 1)): full[place] for place in np.ndindex(full.shape)}
+    every: Any = entries
     out = np.empty(entries.shape, dtype=object)
     for place in np.ndindex(entries.shape):
-        out[place] = substitute(entries[place], short)
+        out[place] = substitute(every[place], short)
     return out
 
 

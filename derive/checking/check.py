@@ -24,7 +24,7 @@ from derive.checking.numbers import Numbers
 from derive.checking.own import forward_shape
 from derive.checking.repair import repair
 from derive.checking.report import CANNOT_RUN, WRONG, Report
-from derive.checking.safety import findings
+from derive.checking.safety import Finding, findings
 from derive.checking.subject import Subject, subject_of
 from derive.checking.truth import Reference, Truth, reference_of
 from derive.derivation import Argument
@@ -41,7 +41,7 @@ Code = Callable[..., Any] | tuple[Callable[..., Any], Callable[..., Any]]
 
 def check(handwritten: Code, reference: Callable[..., Any] | None = None, wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = (), *,
           fixed: Mapping[str, Any] | None = None, returns: Sequence[str] | None = None, layouts: Mapping[str, str] | None = None,
-          seconds: float = _SECONDS) -> Report:
+          seconds: float = _SECONDS, explain: bool = True) -> Report:
     """Check a handwritten gradient against the derivative of a loss or of a layer.
 
     Args:
@@ -59,6 +59,7 @@ def check(handwritten: Code, reference: Callable[..., Any] | None = None, wrt: W
         layouts: for arguments that the code wants in another layout: 'transposed', 'one-hot' or 'signs' (−1 and +1 for the labels 0 and 1).  A
             transposed matrix and one-hot labels are recognised.
         seconds: about how long the check may take; what is left undone is said.
+        explain: whether what is wrong is told in words, with a small example and a repair; False is for thousands of checks at a time.
 
     Returns:
         A `Report`: `.ok`, `.verdict`, `.diagnosis`, `.counterexample`, `.warnings`; printing it says everything.
@@ -69,14 +70,19 @@ def check(handwritten: Code, reference: Callable[..., Any] | None = None, wrt: W
     kind = recognised(handwritten)
     if kind.startswith("jax."):
         return custom_rule_report(handwritten, wrt, shapes, assume)
-    return _Check(handwritten, reference, wrt, shapes, assume, fixed, returns, layouts, seconds, kind).report()
+    found = _Check(handwritten, reference, wrt, shapes, assume, fixed, returns, layouts, seconds, kind)
+    found.explain = explain
+    return found.report()
 
 
 class _Check:
     """One call of `check`."""
 
+    explain = True
+
     def __init__(self, code: Any, reference: Callable[..., Any] | None, wrt: Wrt, shapes: Shapes, assume: Sequence[str],
-                 fixed: Mapping[str, Any] | None, returns: Sequence[str] | None, layouts: Mapping[str, str] | None, seconds: float, kind: str) -> None:
+                 fixed: Mapping[str, Any] | None, returns: Sequence[str] | None, layouts: Mapping[str, str] | None, seconds: float,
+                 kind: str) -> None:
         self.code, self.kind, self.fixed, self.returns, self.seconds = code, kind, fixed, returns, seconds
         self.parts = tuple(code) if isinstance(code, (tuple, list)) else (forward_of(code),) if kind else (code,)
         main = reference if reference is not None else self.parts[0]
@@ -128,8 +134,9 @@ class _Check:
         numbers = Numbers(self.subject, truth)
         wrt = self._present(numbers)
         found = self._judged(self.subject, truth, numbers, formulas, wrt)
-        if not found.ok and not self.subject.layouts and self.reference is not None:
-            found = self._other_layouts(found, wrt)
+        raised = any(t.error is not None for t in numbers.trials())
+        if (found.wrong or raised) and not self.subject.layouts and self.reference is not None and not self.kind:
+            found = self._other_layouts(found, wrt, raised)
         return found
 
     def _formulas(self, subject: Subject) -> Formulas | DeriveError:
@@ -162,17 +169,19 @@ class _Check:
         exact = AtSizes(subject, truth, self.seconds / 4)
         value = value_verdict(subject, truth, numbers, formulas, exact, wrt[0])
         own = own_loss(subject, self.arguments, self.extra, formulas) if value and not truth.own else None
-        case = Case(subject, truth, numbers, formulas, exact, value, own)
+        case = Case(subject, truth, numbers, formulas, exact, value, own, self.explain)
         reports = {name: Judge(case, name).report() for name in wrt}
         return self._finished(case, reports)
 
     def _finished(self, case: Case, reports: Mapping[str, Report]) -> Report:
         """The reports with what concerns all arguments alike: safety, changed inputs, and the repair of what is wrong."""
-        found = findings(case.subject, case.truth, tuple(reports)) if any(r.verdict != CANNOT_RUN for r in reports.values()) else ()
+        runs = any(r.verdict != CANNOT_RUN for r in reports.values())
+        found = (*findings(case.subject, case.truth, tuple(reports)), *self._foreign(case)) if runs else ()
         notes = [f"it changes its argument {name} in place" for name in case.formulas.mutated] if isinstance(case.formulas, Formulas) else []
         notes += list(case.formulas.notes) if isinstance(case.formulas, Formulas) else []
         notes += [f.text for f in found if not f.serious]
-        notes += [f"NumPy warns: {text}" for trial in case.numbers.trials() for text in trial.warned]
+        notes += [f"NumPy warns: {text}" for trial in case.numbers.trials() if trial.point.style not in ("wide", "enlarged")
+                  for text in trial.warned]
         given = tuple(f"{case.subject.names.get(name, name)} {layout.words}" for name, layout in case.subject.layouts.items())
         faults = tuple(dict.fromkeys((*case.numbers.faults(), *(f.text for f in found if f.serious))))
         told = {name: replace(r, warnings=tuple(dict.fromkeys((*r.warnings, *notes))), faults=faults, assumptions=(*given, *r.assumptions))
@@ -183,10 +192,15 @@ class _Check:
         worst = next((r for r in told.values() if r.wrong), next((r for r in told.values() if not r.ok), next(iter(told.values()))))
         return replace(worst, wrt=", ".join(told), parts=told)
 
+    def _foreign(self, case: Case) -> tuple[Finding, ...]:
+        """What torch asks besides the right gradient."""
+        point = next((t.point for t in case.numbers.trials() if t.error is None), None)
+        return foreign_findings(self.code, self.arguments, point.arrays, fixed=self.fixed) if self.kind and point is not None else ()
+
     def _repaired(self, case: Case, reports: Mapping[str, Report]) -> dict[str, Report]:
         """The reports with the repair of a wrong gradient, where one is found and is right for more than the numbers at hand."""
         wrong = [name for name, r in reports.items() if r.verdict == WRONG]
-        if not wrong or self.kind:
+        if not wrong or self.kind or not self.explain:
             return dict(reports)
         hints = [line for name in wrong for line in reports[name].diagnosis]
         found = repair(case.subject, case.truth, tuple(reports), hints=hints)
@@ -201,9 +215,9 @@ class _Check:
         return {name: replace(r, fix=found.diff, line=found.line, diagnosis=(*r.diagnosis, words)) if name in wrong else r
                 for name, r in reports.items()}
 
-    def _other_layouts(self, found: Report, wrt: Sequence[str]) -> Report:
+    def _other_layouts(self, found: Report, wrt: Sequence[str], raised: bool) -> Report:
         """The same code given transposed matrices or labels in another form, where only that makes it run, or makes it right."""
-        for layouts in candidates(self.subject, self.arguments, self._reference().bounds, found):
+        for layouts in candidates(self.subject, self.arguments, self._reference().bounds, raised):
             subject = self.subject.laid_out(layouts)
             binary = [name for name, layout in layouts.items() if layout.kind in ("signs", "binary")]
             truth = self._reference().with_binary(binary) if binary else self._reference()

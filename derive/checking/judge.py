@@ -36,7 +36,8 @@ class Case:
         formulas: what it computes for all sizes, or why that is not known.
         exact: what it computes at concrete sizes.
         value: the verdict on the value that it returns against the reference; '' where there is none.
-        value_words: the same with the difference, to print.
+        own: what the code itself returns, as the truth; None where it returns nothing else.
+        explain: whether what is wrong is told in words.
     """
 
     subject: Subject
@@ -46,6 +47,7 @@ class Case:
     exact: AtSizes
     value: str = ""
     own: OwnLoss | None = None
+    explain: bool = True
 
 
 class Judge:
@@ -161,6 +163,8 @@ class Judge:
         return on_indices(self.case.formulas.gradients[self.wrt], self.story.result.indices)
 
     def _wrong(self, claimed: Expr | None) -> Report:
+        if not self.case.explain:
+            return replace(self.base, verdict=WRONG, counterexample=self.compared.example)
         ran = [t for t in self.case.numbers.trials() if t.error is None]
         seen = [(t.point, array) for t in ran if (array := _numeric(t.gradients.get(self.wrt))) is not None]
         difference, words = diagnose(self.subject, self.truth, self.wrt, claimed, seen)

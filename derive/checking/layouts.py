@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 from derive.checking.adapters import Layout
-from derive.checking.report import Report
 from derive.checking.subject import Subject
 from derive.derivation import Argument
 from derive.errors import BadInput
@@ -14,6 +13,8 @@ from derive.index import ONE, Expr
 
 __all__ = ["candidates", "given_layouts"]
 
+# Names of arguments of floats that are often 0 or 1, which is tried where the code is wrong for other numbers.
+_TWO_VALUED = frozenset({"y", "Y", "t", "T", "M", "target", "targets", "labels", "observed", "valid", "keep", "weights_mask"})
 KINDS = ("transposed", "one-hot", "signs")
 
 
@@ -44,16 +45,17 @@ def _width(label: str, arguments: Sequence[Argument], bounds: Mapping[str, Seque
     return None
 
 
-def candidates(subject: Subject, arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]], found: Report) -> Iterator[dict[str, Layout]]:
-    """Layouts to try in turn: those that change shapes where the code does not run as it is, signs where it is wrong."""
+def candidates(subject: Subject, arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]], raised: bool) -> Iterator[dict[str, Layout]]:
+    """Layouts to try in turn: those that change shapes where the code raises as it is, two values where it is wrong."""
     taken = [a for a in arguments if a.name in subject.names and a.name != "dout"]
     matrices = [a.name for a in taken if a.kind == "float" and len(a.shape) == 2 and ONE not in a.shape]
     labels = [a.name for a in taken if a.kind == "int" and len(a.shape) == 1]
     hot = {name: Layout("one-hot", width) for name in labels if (width := _width(name, arguments, bounds)) is not None}
-    if found.faults or found.verdict == "cannot run" or any(part.verdict == "cannot run" for part in found.parts.values()):
+    if raised:
         for one_hot in ({}, hot) if hot else ({},):
             for count in range(0 if one_hot else 1, min(len(matrices), 3) + 1):
                 for names in itertools.combinations(matrices, count):
                     yield {**{name: Layout("transposed") for name in names}, **one_hot}
-    elif found.wrong:
+    else:
         yield from ({name: Layout(kind)} for name in labels for kind in ("binary", "signs") if name not in bounds)
+        yield from ({a.name: Layout("binary")} for a in taken if a.kind == "float" and (a.name in _TWO_VALUED or "mask" in a.name.lower()))

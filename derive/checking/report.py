@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ class CheckFailed(DeriveError, AssertionError):
     """A check reached less than was required; the message is the full diagnosis."""
 
 
-def exact_at(sizes: Iterator[Mapping[str, int]] | list[dict[str, int]], note: str = "") -> str:
+def exact_at(sizes: Iterable[Mapping[str, int]], note: str = "") -> str:
     """The verdict of a proof at concrete sizes: 'exact at sizes m = 3, k = 2; m = 1, k = 1'."""
     return f"{EXACT} {'; '.join(sizes_text(one) for one in sizes)}{note}"
 

@@ -131,7 +131,8 @@ def _returned_names(function: Callable[..., Any]) -> tuple[str, ...]:
     if not found or not isinstance(found[-1].value, (ast.Tuple, ast.List)):
         return ()
     flat = [part for node in found[-1].value.elts for part in (node.elts if isinstance(node, (ast.Tuple, ast.List)) else [node])]
-    return tuple(part.id for part in flat) if all(isinstance(part, ast.Name) for part in flat) else ()
+    names = [part.id for part in flat if isinstance(part, ast.Name)]
+    return tuple(names) if len(names) == len(flat) else ()
 
 
 class _Split:

@@ -9,6 +9,7 @@ import copy
 import functools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import jax
@@ -129,8 +130,8 @@ class Reference:
             try:
                 program = read(self.function, self._shapes_at(sizes))
             except DeriveError as error:
-                self._stories[key] = NotYet(error.met, place=error.place, hint=error.hint)
-                raise self._stories[key] from error
+                failure = self._stories[key] = NotYet(error.met, place=error.place, hint=error.hint)
+                raise failure from error
             return self._kept_story(key, program)
         return self._kept_story(key, None)
 
@@ -187,8 +188,13 @@ class Reference:
     def points(self, count: int) -> Iterator[Point]:
         """See `Truth`."""
         if not self._points:
-            self._points = points_for(self.arguments, self.bounds, self.program, self.extra)
+            self._points = [self._two_valued(p) for p in points_for(self.arguments, self.bounds, self.program, self.extra)]
         yield from self._points[:count]
+
+    def _two_valued(self, point: Point) -> Point:
+        """The point with 0 and 1 in the arguments of floats that are taken to be so."""
+        names = [a.name for a in self.inputs if a.name in self.binary and a.kind == "float"]
+        return replace(point, arrays={**point.arrays, **{name: (np.asarray(point.arrays[name]) > 0) * 1.0 for name in names}}) if names else point
 
     @functools.cached_property
     def bounds(self) -> Mapping[str, Sequence[Expr]]:
@@ -201,7 +207,7 @@ class Reference:
                 program = read(self.function, self._shapes_at(sizes))
             except DeriveError:
                 return {}
-            back = {num(value): Size(name) for name, value in sizes.items()}
+            back: dict[Expr, Expr] = {num(value): Size(name) for name, value in sizes.items()}
             return {n: [back.get(b, b) for b in bounds] for n, bounds in label_bounds([a.condition for a in program.assumptions]).items()}
         return label_bounds([a.condition for a in program.assumptions])
 
