@@ -25,9 +25,8 @@ def torch_findings(runner: Runner, given: Mapping[str, Any]) -> tuple[Finding, .
     """
     if not runner.moving:
         return ()
-    try:
-        usual = _Run(runner, given, runner.moving)
-    except Exception:  # whatever it raises at an ordinary point, the check reports
+    usual, raised = _attempt(lambda: _Run(runner, given, runner.moving))
+    if raised:  # the check reports it
         return ()
     return tuple(finding for probe in _PROBES for finding in probe(runner, given, usual))
 
@@ -54,10 +53,10 @@ def _same(a: Sequence[Any], b: Sequence[Any]) -> bool:
     return all(np.allclose(u, v, rtol=_CLOSE, atol=_CLOSE, equal_nan=True) for u, v in pairs)
 
 
-def _attempt(backward: Callable[[], list[Any]]) -> tuple[list[Any] | None, str]:
-    """(gradients, '') or (None, what was raised)."""
+def _attempt(run: Callable[[], Any]) -> tuple[Any, str]:
+    """(result, '') or (None, what was raised)."""
     try:
-        return backward(), ""
+        return run(), ""
     except Exception as error:  # whatever the user's code raises is reported
         return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
