@@ -85,7 +85,9 @@ class Dense:
     def _entry(self, node: Expr) -> Labelled:
         assert isinstance(node, At)
         if node.name not in self.known:
-            d = self.definitions[node.name]
+            if node.name not in self.definitions:
+                raise NotYet(f"{node.name} is not known, or it is defined by itself.")
+            d = self.definitions.pop(node.name)
             self.known[node.name] = self.array(d.body, d.indices)
         array = self.known[node.name]
         plain = [i for i in node.indices if isinstance(i, Index)]

@@ -18,6 +18,7 @@ from derive.checking.truth import Truth
 from derive.derivation import Story
 from derive.errors import DeriveError, NotYet
 from derive.index import Expr, expand
+from derive.normal import terms
 from derive.points import Point, sizes_of
 
 __all__ = ["diagnose"]
@@ -25,6 +26,7 @@ __all__ = ["diagnose"]
 _KEPT = 5
 _LONGEST = 160
 _MOST = 4
+_LARGE = 8  # products in the true gradient, multiplied out, above which one wrong step is looked for before the formula is worked out
 _LONG = ("your gradient and the true one have no part in common that can be told",)
 
 
@@ -57,9 +59,13 @@ class _Told:
     def __init__(self, bench: Bench, story: Story, kept: Sequence[Seen], claimed: Expr | None, seconds: float) -> None:
         self.bench, self.story, self.kept, self.claimed, self.seconds = bench, story, kept, claimed, seconds
         self.differences = Differences(story)
+        self.large = sum(len(terms(part.form)) for part in self.differences.parts) > _LARGE
 
     def told(self) -> tuple[str, tuple[str, ...]]:
         """(the difference as a formula, the sentences): what explains everything alone, else all that is known."""
+        found, named = self._as_variant() if self.large else ([], None)
+        if found:
+            return self._named(named), tuple(found)
         formula, words = self._by_parts()
         if self.kept and not any(s.claimed.any() for s in self.kept):
             return _readable(formula), ("your gradient is 0 everywhere",)
@@ -70,7 +76,8 @@ class _Told:
             return _readable(formula), (*words, *(self._cases() if _lacking(words) else ()))
         if explained := [line for line in patterns if _explains(line)]:
             return _readable(formula), tuple(explained)
-        found, named = self._as_variant()
+        if not self.large:
+            found, named = self._as_variant()
         formula = self._named(named) or _readable(formula)
         if words and not _vague(words) and not found:
             return formula, _few((*words, *(self._cases() if _lacking(words) else ())))
@@ -116,7 +123,7 @@ class _Told:
             return ""
 
     def _cases(self) -> list[str]:
-        if self.claimed is None:
+        if self.claimed is None or self.large:
             return []
         try:
             return list(cases(self.differences, self.claimed))

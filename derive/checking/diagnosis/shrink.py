@@ -136,4 +136,4 @@ def _simpler(value: np.ndarray) -> Iterator[np.ndarray]:
     """Simpler arrays of the same shape."""
     yield np.ones_like(value)
     yield np.zeros_like(value)
-    yield np.round(value)
+    yield np.round(value) + 0.0

@@ -113,7 +113,7 @@ def stored(scene: Scene, node: ast.Assign) -> Iterator[Edit]:
     for name in scene.held:
         if (scene.kind(name) or (0,))[0] == 2:
             for axis in (1, 0):
-                yield scene.put(node.value, f"-{name}.sum(axis={axis})", SIGN, f"minus the sum of {name} along axis {axis}", 2.4 + axis / 10)
+                yield scene.put(node.value, f"-{name}.sum(axis={axis})", SIGN, f"minus the sum of {name} along axis {axis}", 2.2 + axis / 10)
 
 
 def discarded(scene: Scene, node: ast.Expr) -> Iterator[Edit]:
