@@ -9,18 +9,18 @@ Legend: t is a part of the true gradient, κ what the difference contains of it,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from derive.checking.dense import Dense
 from derive.checking.report import Example
+from derive.checking.sentences import Part, Sentences
 from derive.derivation import Definition, Story
 from derive.errors import DeriveError
 from derive.evaluate import Evaluator
-from derive.index import Add, At, Delta, Expr, Mono, Poly, Size, add, expand, mul, walk
-from derive.normal import P0, P1, Algebra, constant
+from derive.index import Add, At, Expr, Mono, Poly, Size, add, expand, mul
+from derive.normal import P0, P1, Algebra
 from derive.normal.algebra import written_out
 from derive.normal.fold import Folder
 from derive.normal.present import cost, present
@@ -41,15 +41,6 @@ def reasoning(story: Story) -> tuple[Definition, ...]:
     return (*own, *story.cotangents)
 
 
-@dataclass(frozen=True)
-class Part:
-    """An additive part of the true gradient: as text, as it is shown, and in normal form."""
-
-    text: str
-    shown: Expr
-    form: Poly
-
-
 class Differences:
     """Compares formulas with the derivative of a story, in the names of its source."""
 
@@ -60,6 +51,7 @@ class Differences:
         self.bodies = {c.name: (c.indices, c.body) for c in story.cotangents}
         self.folder = Folder(self.algebra, [d for d in definitions if d.role != "cotangent"][:-1])
         self.notation: Notation = story_notation(story)
+        self.sentences = Sentences(self.algebra, self.show, story.wrt, story.result.indices)
         self.parts = [self._part(node) for node in _summands(self._written(story.result.body))]
 
     def _written(self, node: Expr) -> Expr:
@@ -142,9 +134,9 @@ class Differences:
     def _sentences(self, parts: Sequence[Part], shares: Sequence[Poly], rest: Poly) -> tuple[str, ...]:
         out = []
         if rest is P0 and len(set(shares)) == 1 and shares[0] is not P0 and len(shares) > 1:
-            out.append(self._sentence(shares[0], None))
+            out.append(self.sentences.sentence(shares[0], None))
         else:
-            out += [self._sentence(share, part) for share, part in zip(shares, parts) if share is not P0]
+            out += [self.sentences.sentence(share, part) for share, part in zip(shares, parts) if share is not P0]
         if rest is not P0:
             verb = "and it has" if out else "your gradient has"
             out.append(f"{verb} what does not belong there: {self.show(present(self.algebra, rest))}")
@@ -203,55 +195,6 @@ class Differences:
         true = self.algebra.add(P0, *(part.form for part in self.parts))
         return self.show(present(self.algebra, self.folder.fold(self.algebra.sub(self._form(self._written(named)), true))))
 
-    def _sentence(self, share: Poly, part: Part | None) -> str:
-        """What it means that the claimed gradient contains (1 + share) times this part; of the whole gradient where it is None."""
-        what = "the whole gradient" if part is None else part.text
-        total = self.algebra.add(P1, share)
-        if total is P0:
-            return f"your gradient lacks {what}{self._role(part)}"
-        inverse = self.algebra.power(total, -1) if len(terms(total)) == 1 else P0
-        number = _number(total)
-        if number == -1:
-            return f"the sign of {what} is wrong"
-        if number is not None and number > 0:
-            return f"{what} is multiplied by {number}: it should stand there once{self._convention(part, number)}"
-        if len(terms(inverse)) == 1 and _is_fraction(inverse):
-            return f"{what} lacks the factor {self.show(present(self.algebra, inverse))}"
-        meant = _exchanged(total)
-        if meant is not None:
-            below, above = meant
-            return f"{what} is divided by {below} where {above} was meant: right only where {below} = {above}"
-        return f"{what} has the factor {self.show(present(self.algebra, total))}, which does not belong there"
-
-    def _strength(self, part: Part | None) -> tuple[Fraction, str] | None:
-        """(c, λ) where the part is c λ times the argument itself, as a regulariser's derivative is."""
-        if part is None or len(terms(part.form)) != 1:
-            return None
-        ((m, c),) = terms(part.form)
-        names = {a.name: a for a, e in factors(m) if isinstance(a, At) and e == 1}
-        own = names.pop(self.story.wrt, None)
-        if own is None or len(names) != 1 or len(factors(m)) != 2 or own.indices != self.story.result.indices:
-            return None
-        (strength,) = names.values()
-        return None if strength.indices else (c, self.show(strength))
-
-    def _role(self, part: Part | None) -> str:
-        """What a part is for, where its form tells."""
-        if self._strength(part) is not None:
-            return ", the derivative of the regulariser"
-        deltas = [a for a in walk(part.form) if isinstance(a, Delta) and _of_label(a)] if part is not None and len(terms(part.form)) == 1 else []
-        return f": the 1 at the right class, {self.show(deltas[0])[2:-1]}, is not subtracted" if len(deltas) == 1 else ""
-
-    def _convention(self, part: Part | None, times: Fraction) -> str:
-        """The loss that a multiple of the regulariser's derivative is right for."""
-        found = self._strength(part)
-        if found is None:
-            return ""
-        c, strength = found
-        square = f"{strength} ‖{self.story.wrt}‖²"
-        return f"; as it is it is right for {_times(c * times / 2, square)}, the reference has {_times(c / 2, square)}"
-
-
 def apart_in_digits(story: Story, claimed: Expr, names: Mapping[str, str], tried: Iterable[Point]) -> Example | None:
     """Two formulas that differ by less than rounding, or only at numbers of unusual size, are told apart in 50 digits."""
     for point in tried:
@@ -278,36 +221,6 @@ def _divided(m: Mono, by: Mono) -> Mono | None:
         powers[a] = powers.get(a, Fraction(0)) - e
     left = {a: e for a, e in powers.items() if e}
     return monomial(left) if all(isinstance(a, Size) or (isinstance(a, At) and not a.indices and e > 0) for a, e in left.items()) else None
-
-
-def _number(p: Poly) -> Fraction | None:
-    return next((c for m, c in terms(p) if not factors(m)), None) if len(terms(p)) == 1 and p is constant(_only(p)) else None
-
-
-def _only(p: Poly) -> Fraction:
-    return next(c for _, c in terms(p))
-
-
-def _of_label(delta: Delta) -> bool:
-    return any(isinstance(a, At) and a.kind == "int" for a in delta.args)
-
-
-def _times(c: Fraction, what: str) -> str:
-    return what if c == 1 else f"{'½' if c == Fraction(1, 2) else c} {what}"
-
-
-def _exchanged(total: Poly) -> tuple[str, str] | None:
-    """(k, m) where a factor is m / k for two sizes."""
-    ((m, c),) = terms(total) if len(terms(total)) == 1 else ((None, None),)
-    powers = {e: a for a, e in factors(m) if isinstance(a, Size)} if m is not None and c == 1 and len(factors(m)) == 2 else {}
-    above, below = powers.get(Fraction(1)), powers.get(Fraction(-1))
-    return (below.name, above.name) if above is not None and below is not None else None
-
-
-def _is_fraction(p: Poly) -> bool:
-    """Whether a one-term polynomial reads as 1/m and not as m."""
-    ((m, c),) = terms(p)
-    return (all(e < 0 for _, e in factors(m)) and bool(factors(m))) or (not factors(m) and abs(c) < 1)
 
 
 def _common_factor(fits: Sequence[tuple[dict[str, int], float]], names: Sequence[str]) -> Poly | None:

@@ -59,10 +59,9 @@ class Bench:
         given = {name: np.array(value) if np.ndim(value) else value for name, value in arrays.items()}
         with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            try:
+            with contextlib.suppress(Exception):  # the user's code may raise anything
                 return np.asarray(self.subject.run(given)[1][self.wrt], dtype=float)
-            except Exception:  # the user's code may raise anything
-                return None
+        return None
 
     def true(self, sizes: Mapping[str, int], arrays: Mapping[str, Any], wrt: str | None = None) -> np.ndarray | None:
         """What is true, from the derivation where there is one: nothing is compiled for new sizes then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import sys
@@ -65,10 +66,9 @@ class Judge:
         true = {name: np.asarray(truth.gradient(point.arrays, name), dtype=float) for name in self.wrt}
         if not all(np.isfinite(array).all() for array in true.values()):
             return None
-        try:
+        value, claimed = None, dict[str, Any]()
+        with contextlib.suppress(Exception):  # whatever the user's code raises: a copy may do better
             value, claimed = self.subject.run(_copied(point.arrays))
-        except Exception:  # whatever the user's code raises: a copy may do better
-            value, claimed = None, {}
         values = [] if value is None else [np.array(value, dtype=float)]
         other = truth.value(point.arrays)
         return _Kept(point, true, tuple(values + ([] if other is None or value is None else [np.asarray(other, dtype=float)])), claimed)
@@ -76,13 +76,11 @@ class Judge:
     def errors(self, functions: Sequence[Function], kept: _Kept) -> list[float]:
         """How far each gradient is off at a point, 0 for right and at most 1; infinite where the copy cannot run or changes the value."""
         self.now = list(functions)
-        try:
+        with contextlib.suppress(Exception):  # a copy may raise anything
             value, claimed = self.standing.run(_copied(kept.point.arrays))
-            if kept.values and not any(_same(value, one) for one in kept.values):
-                return [math.inf]
-            return [_off(claimed[name], kept.true[name], np.shape(kept.claimed.get(name, kept.true[name]))) for name in self.wrt]
-        except Exception:  # a copy may raise anything
-            return [math.inf]
+            if not kept.values or any(_same(value, one) for one in kept.values):
+                return [_off(claimed[name], kept.true[name], np.shape(kept.claimed.get(name, kept.true[name]))) for name in self.wrt]
+        return [math.inf]
 
     def right(self, functions: Sequence[Function]) -> bool:
         """Whether every gradient is right at every kept point."""
@@ -128,9 +126,8 @@ def held_in(codes: Sequence[CodeType], run: Callable[[], Any]) -> list[dict[str,
     before = sys.getprofile()
     sys.setprofile(watch)
     try:
-        run()
-    except Exception:  # the names that were set before it fails are of use as well
-        return found
+        with contextlib.suppress(Exception):  # the names that were set before it fails are of use as well
+            run()
     finally:
         sys.setprofile(before)
     return found

@@ -63,12 +63,11 @@ class _Search:
     def functions(self, edits: Sequence[Edit]) -> list[Callable[..., Any]] | None:
         """The user's functions after these edits; None where that is no program."""
         codes: list[types.CodeType] = list(self.codes)
-        try:
+        with contextlib.suppress(Exception):  # no program, or defaults, which are computed when a function is defined, raise
             for number in {edit.unit for edit in edits}:
                 codes[number] = self.units[number].code(self.units[number].edited([e for e in edits if e.unit == number]))
             return built(self.units, codes)[:len(self.judge.subject.parts)]
-        except Exception:  # no program, or defaults, which are computed when a function is defined, raise
-            return None
+        return None
 
     def singles(self, edits: Sequence[Edit]) -> tuple[list[Edit], list[tuple[float, Edit]]]:
         """(the edits of the best rank that are right, the others that run and change something, with how far off they are)."""
