@@ -341,6 +341,7 @@ WRONG: dict[str, tuple[str, Callable[..., Any]]] = {
     "axis": ("normalisation", lambda x, g, eps: centred_by_hand(x, g, eps) + 0 * x - g.mean(axis=1, keepdims=True)),
     "no bias": ("two layers", lambda W, V, b, X, t: two_layer_by_hand(W, V, 0 * b, X, t)),
     "index": ("a convolution", lambda x, w: moving_by_hand(x, w[::-1])),
+    "memory that is not initialised": ("a convolution", lambda x, w: moving_by_hand(x, w) + 0 * np.empty(4) + np.empty_like(x)),
     "sorted": ("a convolution", lambda x, w: moving_by_hand(np.sort(x), w)),
 }
 

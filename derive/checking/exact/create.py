@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from derive.checking.exact.numbers import Number, compare
 from derive.checking.exact.table import kind_of_dtype, row
 from derive.checking.exact.ufuncs import apply
 from derive.checking.lift.session import refuse
-from derive.index import ZERO, Num, num
+from derive.index import ZERO, At, Num, num
 
 __all__ = ["filled"]
+
+_serial = itertools.count(1)
 
 
 def filled(shape: Any, value: Any, kind: str) -> Entries:
@@ -24,9 +27,25 @@ def filled(shape: Any, value: Any, kind: str) -> Entries:
     return Entries.of(out, kind)
 
 
-@row("zeros", "empty")
+@row("zeros")
 def _zeros(shape: Any, dtype: Any = float, *args: Any, **kwargs: Any) -> Any:
     return filled(shape, 0, kind_of_dtype(dtype))
+
+
+@row("empty")
+def _empty(shape: Any, dtype: Any = float, *args: Any, **kwargs: Any) -> Any:
+    """Memory whose numbers are unknown, and equal to nothing, until they are written."""
+    out = filled(shape, 0, kind_of_dtype(dtype))
+    array = plain(out)
+    for place in np.ndindex(array.shape):
+        array[place] = Number(At(f"uninitialised {next(_serial)}", (), out.kind), out.kind)
+    return out
+
+
+@row("empty_like")
+def _empty_like(a: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None) -> Any:
+    like = _like(a, 0, dtype, shape)
+    return _empty(np.shape(like), like.dtype)
 
 
 @row("ones")
@@ -44,7 +63,7 @@ def _like(a: Any, value: Any, dtype: Any, shape: Any) -> Any:
     return filled(np.shape(a if isinstance(a, np.ndarray) else plain(a)) if shape is None else shape, value, kind)
 
 
-@row("zeros_like", "empty_like")
+@row("zeros_like")
 def _zeros_like(a: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None) -> Any:
     return _like(a, 0, dtype, shape)
 

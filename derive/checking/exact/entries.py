@@ -119,6 +119,7 @@ class Entries(np.ndarray):
 
     @shape.setter
     def shape(self, sizes: Any) -> None:
+        """Give the same memory another shape."""
         np.ndarray.shape.__set__(self, sizes)  # type: ignore[attr-defined]  # a getset of C
 
     # ------------------------------------------------------------------------------------------- loading and storing

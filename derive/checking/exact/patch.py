@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import math
 import sys
 import sysconfig
@@ -143,7 +144,7 @@ class Patcher:
         if isinstance(value, FunctionType) and _is_users(value.__code__.co_filename):
             return self.function(value)
         if isinstance(value, MethodType) and isinstance(value.__func__, FunctionType):
-            return MethodType(self.patch(value.__func__), value.__self__)
+            return MethodType(self.patch(value.__func__), self._copied(value.__self__))
         if isinstance(value, type) and _is_users(getattr(sys.modules.get(value.__module__), "__file__", None) or ""):
             return self._class(value)
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
@@ -152,11 +153,33 @@ class Patcher:
             return self._container(value)
         return _replacement(value)
 
+    def patched(self, function: FunctionType | MethodType) -> Callable[..., Any]:
+        """The function that is run, wherever it is defined."""
+        if isinstance(function, MethodType):
+            return MethodType(self.function(function.__func__), self._copied(function.__self__))  # type: ignore[arg-type]  # a plain function
+        return self.function(function)
+
     def _container(self, value: Any) -> Any:
-        parts = list(value.values()) if isinstance(value, dict) else list(value)
-        if type(value) not in (list, tuple, dict) or not any(callable(part) or isinstance(part, np.ndarray) for part in parts):
+        """A copy, the same one each time, so that what the run stores is not left in the user's own."""
+        if type(value) not in (list, tuple, dict):
             return value
-        return {key: self.patch(part) for key, part in value.items()} if isinstance(value, dict) else type(value)(map(self.patch, value))
+        if isinstance(value, tuple):
+            return tuple(map(self.patch, value))
+        if id(value) not in self.made:
+            self.alive.append(value)
+            made = self.made[id(value)] = type(value)()
+            if isinstance(value, dict):
+                made.update({key: self.patch(part) for key, part in value.items()})
+            else:
+                made.extend(map(self.patch, value))
+        return self.made[id(value)]
+
+    def _copied(self, owner: Any) -> Any:
+        """A copy of the object that a method belongs to, for the same reason."""
+        if id(owner) not in self.made:
+            self.alive.append(owner)
+            self.made[id(owner)] = copy.copy(owner)
+        return self.made[id(owner)]
 
     def _module(self, module: ModuleType) -> ModuleType:
         known = module in (np, math, np.linalg, builtins) or module.__name__.startswith(("numpy.lib", "scipy.special"))

@@ -111,9 +111,7 @@ def _way(run: Run, function: Any, arguments: Mapping[str, Argument], sizes: Mapp
         inner: Any = function.__func__ if isinstance(function, MethodType) else function
         session.files.add(inner.__code__.co_filename)
         try:
-            patched: Any = Patcher(session).function(inner)
-            bound = MethodType(patched, function.__self__) if isinstance(function, MethodType) else patched
-            outputs = _output(bound(**values, **given))
+            outputs = _output(Patcher(session).patched(function)(**values, **given))
         except BadInput as error:
             raise CannotLift(error.met, place=error.place) from error
         except DeriveError:
