@@ -375,3 +375,8 @@ def test_recognised_and_the_forward_pass_alone() -> None:
     forward = forward_of(Linear)
     np.testing.assert_allclose(forward(np.eye(2), np.ones((3, 2)), np.zeros(3)), np.ones((2, 3)))
     assert forward_of(Swish)(np.zeros(2), 1.0).tolist() == [0, 0]
+
+
+def test_without_a_reference_its_own_forward_pass_is_differentiated() -> None:
+    assert derive.check(Swish, None, None, {"x": "n", "beta": ""}).require("proved").ok
+    assert derive.check(variant(CrossEntropy, no_mean), None, "logits", LABELS[1]).wrong
