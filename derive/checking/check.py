@@ -69,7 +69,7 @@ def check(handwritten: Code, reference: Callable[..., Any] | None = None, wrt: W
     """
     kind = recognised(handwritten)
     if kind.startswith("jax."):
-        return custom_rule_report(handwritten, wrt, shapes, assume)
+        return custom_rule_report(handwritten, wrt, shapes, assume, fixed=fixed, reference=reference)
     found = _Check(handwritten, reference, wrt, shapes, assume, fixed, returns, layouts, seconds, kind)
     found.explain = explain
     return found.report()
