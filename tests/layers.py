@@ -339,10 +339,6 @@ def maxout(x):
     return x.reshape(x.shape[0], 3, -1).max(axis=1)
 
 
-def bias_relu_argmax(x):
-    return jnp.take_along_axis(x, jnp.argmax(x, axis=1)[:, None], axis=1)[:, 0]
-
-
 def normalise_rows(x):
     return x / jnp.linalg.norm(x, axis=1, keepdims=True)
 
@@ -435,7 +431,6 @@ LAYERS = (
     (silu, {"x": "n d"}),
     (glu, {"x": "n 2*d"}),
     (maxout, {"x": "n 3*d"}),
-    (bias_relu_argmax, {"x": "n d"}),
     (normalise_rows, {"x": "n d"}),
     (outer_bilinear, {"x": "n a", "a": "a b c", "y": "n b"}),
     (transformer_block, {"x": "t 2*e", "wq": "2*e 2*e", "wk": "2*e 2*e", "wv": "2*e 2*e", "wo": "2*e 2*e", "w1": "2*e f", "w2": "f 2*e", "eps": ""}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
 from typing import Any, ClassVar
 
 from derive.derivation import Definition
@@ -39,9 +38,9 @@ from derive.index import (
     substitute,
     walk,
 )
-from derive.normal.functions import Functions
+from derive.normal.deciding import Deciding
 from derive.normal.integers import integral
-from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, poly, terms
+from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, terms
 from derive.normal.signs import MINUS_INFINITY
 
 __all__ = ["Algebra", "written_out"]
@@ -59,7 +58,7 @@ def written_out(definitions: Iterable[Definition]) -> Lookup:
     return lookup
 
 
-class Algebra(Functions):
+class Algebra(Deciding):
     """A normal form with its own facts and assumptions.
 
     Args:
@@ -157,7 +156,7 @@ class Algebra(Functions):
             return self.canonical(u if q is P1 else v)
         if u is v:
             return self.canonical(u)
-        return self.add(self.mul(q, self._under(condition, u)), self.mul(self.sub(P1, q), self._under(sub(ONE, condition), v)))
+        return self.add(self.mul(q, self._under(condition, u)), self.mul(self.opposite(q), self._under(sub(ONE, condition), v)))
 
     def _under(self, guard: Expr, node: Expr) -> Poly:
         """The node in normal form where the guard is 1: a label that is assumed to be in range is so only there.
@@ -221,83 +220,3 @@ class Algebra(Functions):
         Fn: _function, Delta: _delta, Digit: _digit, Iverson: _indicator, Where: _where, Stop: _stop, Sum: _sum, Extremum: _extremum, Mono: _product,
         Poly: _polynomial, Partial: _partial,
     }
-
-    # ------------------------------------------------------------------------------------------- deciding
-
-    def is_zero(self, p: Poly, budget: int = 6) -> bool:
-        """Whether p is identically zero; False means only that this was not seen."""
-        if p is P0:
-            return True
-        groups = _by_entries(p)
-        if len(groups) > 1 and all(self.is_zero(group, budget) for group in groups):
-            return True
-        cleared = self._cleared(p)
-        return cleared is P0 or (budget > 0 and (self._zero_in_parts(cleared, budget) or self._zero_under_sum(cleared, budget)))
-
-    def _cleared(self, p: Poly) -> Poly:
-        """p times its denominators."""
-        lowest: dict[Expr, Fraction] = {}
-        for m, _ in terms(p):
-            for a, e in factors(m):
-                if e < 0:
-                    lowest[a] = min(lowest.get(a, Fraction(0)), e)
-        if not lowest:
-            return p
-        out = P0
-        for m, c in terms(p):
-            powers = dict(factors(m))
-            whole = P1
-            for a, e in lowest.items():
-                k = powers.pop(a, Fraction(0)) - e
-                if isinstance(a, Poly) and k >= 0:
-                    whole = self.mul(whole, self._raised(a, k))
-                else:
-                    whole = self.mul(whole, self.product({a: k}))
-            out = self.add(out, self.scale(self.mul(self.product(powers), whole), c))
-        return out
-
-    def _raised(self, a: Poly, k: Fraction) -> Poly:
-        out = self.product({a: k - int(k)})
-        for _ in range(int(k)):
-            out = self.mul(out, a)
-        return out
-
-    def _zero_in_parts(self, p: Poly, budget: int) -> bool:
-        """Independent indicators outside of sums: each coefficient must vanish."""
-        split = self._by_first_indicator(p)
-        if split is None:
-            return False
-        return all(self.is_zero(part, budget - 1) for part in split)
-
-    def _by_first_indicator(self, p: Poly) -> tuple[Poly, Poly] | None:
-        found = {a for m, _ in terms(p) for a, _ in factors(m) if isinstance(a, (Delta, Iverson))}
-        if not found:
-            return None
-        q = min(found, key=lambda a: (self.skeleton(a), a.key))
-        return self._restricted(p, q, True), self._restricted(p, q, False)
-
-    def _zero_under_sum(self, p: Poly, budget: int) -> bool:
-        """Σ_i f_i + Σ_i g_i with one bound index each: what stands outside goes in, and the bodies are compared."""
-        groups: dict[Expr, list[tuple[Index, Poly]]] = {}
-        for m, c in terms(p):
-            sums = [a for a, e in factors(m) if isinstance(a, Sum) and e == 1]
-            if len(sums) != 1 or len(sums[0].bound) != 1:
-                return False
-            rest = self.scale(self.product({a: e for a, e in factors(m) if a is not sums[0]}), c)
-            (b,), body = self.opened(sums[0])
-            groups.setdefault(b.size, []).append((b, self.mul(rest, body)))
-        for members in groups.values():
-            one = members[0][0]
-            total = self.add(*(self.substituted(body, {b: one}) for b, body in members))
-            if len(members) < 2 or not self.is_zero(total, budget - 1):
-                return False
-        return True
-
-
-def _by_entries(p: Poly) -> list[Poly]:
-    """The polynomial's terms in groups of the same entries of arrays: it vanishes where each group does, and a group has few denominators."""
-    groups: dict[frozenset[tuple[Expr, Fraction]], dict[Mono, Fraction]] = {}
-    for m, c in terms(p):
-        key = frozenset((a, e) for a, e in factors(m) if isinstance(a, At) and e > 0)
-        groups.setdefault(key, {})[m] = c
-    return [poly(group) for group in groups.values()]

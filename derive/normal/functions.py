@@ -200,6 +200,15 @@ class Functions(Sums):
             return constant(int(number(p) >= 0)) if is_number(p) else self.indicator(">", self.add(_rounded(p, floor), P1))
         return P1 if self.surely(p, 0) else P0 if self.surely(self.scale(p, -1), 1) else atom(Iverson(">=", _rounded(p, floor)))
 
+    def opposite(self, q: Poly) -> Poly:
+        """1 − q for an indicator q; of a comparison of integers the other comparison, so that what it guards stays behind a guard."""
+        only = [a for m, c in terms(q) for a, _ in factors(m)]
+        if not self.hard and len(terms(q)) == 1 and len(only) == 1 and isinstance(only[0], Iverson) and q is atom(only[0]):
+            op, p = only[0].args
+            if op != "=" and _of_indices(p):
+                return self.indicator(">" if op == ">=" else ">=", self.scale(p, -1))
+        return self.sub(P1, q)
+
     def _at_least(self, p: Poly) -> Poly:
         """1{p ≥ 0} as one indicator, which is how a reader wants to see it."""
         if is_number(p):

@@ -38,8 +38,8 @@ class Integers(Signs):
         return self._least[p]
 
     def _smallest(self, p: Poly) -> Fraction | None:
-        bottom = [poly({UNIT: Fraction(0)})]
-        for m, c in terms(p):
+        bottom = [P0]
+        for m, c in terms(self.spread(p)):
             moving = [(a, e) for a, e in factors(m) if not isinstance(a, Size)]
             if any(e < 0 or e.denominator != 1 for _, e in factors(m)) or any(_range(a) is None for a, _ in moving):
                 return None
@@ -105,6 +105,7 @@ class Integers(Signs):
     def digit(self, p: Poly, sizes: tuple[Expr, ...], k: int) -> Poly:
         """(p // the product of the later sizes) modulo sizes[k], in normal form."""
         before, size, after = (self.prod(self.substituted(n, {}) for n in part) for part in (sizes[:k], sizes[k:k + 1], sizes[k + 1:]))
+        p = self.spread(p)
         top = self.divided_by(p, self.mul(size, after))
         p = top[1] if top is not None else p
         found = self.divided_by(p, after)
@@ -131,6 +132,19 @@ class Integers(Signs):
         earlier = self.prod(self.substituted(n, {}) for n in sizes[:k])
         radix = (self.written(self.mul(earlier, left)), self.written(size), self.written(self.mul(after, later)))
         return self.digit(self.substituted(j, {}), radix, 1)
+
+    def spread(self, p: Poly) -> Poly:
+        """j = w · (j // w) + (j mod w) for an index j that stands beside its own last digit."""
+        for d in sorted({a for m, _ in terms(p) for a, _ in factors(m) if isinstance(a, Digit)}, key=lambda a: a.key):
+            j, sizes, k = d.args
+            uses = [(m, c) for m, c in terms(p) if dict(factors(m)).get(j) == 1]
+            before = self.quotient(self.substituted(j.size, {}), self.substituted(sizes[-1], {})) if isinstance(j, Index) and uses else None
+            if before is not None and k == len(sizes) - 1:
+                high = atom(Digit(j, (self.written(before), sizes[-1]), 0))
+                value = self.add(self.mul(self.substituted(sizes[-1], {}), high), atom(d))
+                moved = [self.mul(value, poly({monomial({a: e for a, e in factors(m) if a is not j}): c})) for m, c in uses]
+                return self.spread(self.add(p, *(poly({m: -c}) for m, c in uses), *moved))
+        return p
 
     def together(self, p: Poly) -> Poly:
         """w · (j // w) = j − (j mod w): digits of one integer that stand in their places make it up again."""

@@ -36,7 +36,7 @@ from derive.rules.primitives import Equation, declare
 from derive.rules.sizes import size
 from derive.rules.value import Value, is_one, letter_for
 
-__all__ = ["apart", "bound", "merged", "summed"]
+__all__ = ["apart", "bound", "factors_of", "merged", "summed"]
 
 
 def bound(n: Expr) -> Index:
@@ -77,10 +77,10 @@ def _reshape(e: Equation) -> Value:
 
 def _groups(old: list[Expr], new: list[Expr]) -> list[tuple[tuple[Expr, ...], tuple[Expr, ...]]]:
     """The shortest runs of old axes and of new ones that hold the same number of entries."""
-    ends = {_factors(mul(*old[:k])): k for k in range(1, len(old) + 1)}
+    ends = {factors_of(mul(*old[:k])): k for k in range(1, len(old) + 1)}
     out, start, begin = [], 0, 0
     for stop in range(1, len(new) + 1):
-        end = ends.get(_factors(mul(*new[:stop])))
+        end = ends.get(factors_of(mul(*new[:stop])))
         if end is not None:
             out.append((tuple(old[begin:end]), tuple(new[start:stop])))
             start, begin = stop, end
@@ -89,7 +89,7 @@ def _groups(old: list[Expr], new: list[Expr]) -> list[tuple[tuple[Expr, ...], tu
     return out
 
 
-def _factors(n: Expr) -> tuple[str, ...]:
+def factors_of(n: Expr) -> tuple[str, ...]:
     """The factors of a size in one order, a whole power written out and numbers multiplied."""
     parts = n.args[0] if isinstance(n, Mul) else (n,)
     out: list[Expr] = []
@@ -119,7 +119,7 @@ def apart(bound: tuple[Index, ...], body: Expr) -> tuple[tuple[Index, ...], Expr
     """The bound indices and the body with each merged index taken apart into those that it was merged from."""
     for b in bound:
         uses = {part.args[1] for part in walk(body) if isinstance(part, Digit) and part.args[0] is b}
-        fitting = [sizes for sizes in uses if _factors(mul(*sizes)) == _factors(b.size)]
+        fitting = [sizes for sizes in uses if factors_of(mul(*sizes)) == factors_of(b.size)]
         if fitting:
             sizes = min(fitting, key=str)
             digits = tuple(fresh(Index(letter_for(n), n, 0)) for n in sizes)

@@ -22,6 +22,7 @@ from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.primitives import Equation
 from derive.rules.sizes import size
 from derive.rules.value import Value, indices_for, is_one, scalar
+from derive.trace.digits import taken_apart
 from derive.trace.loops import written_out_steps
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
@@ -208,7 +209,12 @@ class _Reader:
         body = value.at(*full)
         if _is_alias(body) or not array_names(body) or _may_be_infinite(body):
             return value
-        return self.add(name, value, indices, body, int(line) if line else 0)
+        apart = taken_apart(value, full, body)
+        if apart is None:
+            return self.add(name, value, indices, body, int(line) if line else 0)
+        over_more, back = apart
+        indices, full = indices_for(over_more.shape, self.reserved)
+        return back(self.add(name, over_more, indices, over_more.at(*full), int(line) if line else 0))
 
     def add(self, name: str, value: Value, indices: tuple[Index, ...], body: Expr, line: int) -> Value:
         name += self.step
