@@ -27,7 +27,7 @@ _KEPT = 5
 _LONGEST = 160
 _MOST = 4
 _LARGE = 8  # products in the true gradient, multiplied out, above which one wrong step is looked for before the formula is worked out
-_LONG = ("your gradient and the true one have no part in common that can be told",)
+_LONG = ("no single wrong step was found that explains the difference",)
 
 
 def diagnose(subject: Subject, truth: Truth, wrt: str, claimed: Expr | None, seen: Sequence[tuple[Point, np.ndarray]], *,
