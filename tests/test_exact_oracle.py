@@ -334,6 +334,7 @@ REFUSED = {
     "in place on integers": (lambda x: _in_place_on_integers(x), "x: m", "UFuncTypeError"),
     "an integer array of labels": (lambda x: _into_labels(x), "x: m", "int"),
     "random numbers": (lambda x: x * np.random.rand(3), "x: m", "random"),
+    "matrices": (lambda x: np.matrix(x), "x: m m", "np.matrix"),
     "rounding": (lambda x: np.round(x), "x: m", "rounding"),
     "small integers": (lambda x: x * np.zeros(3, dtype=np.uint8), "x: m", "dtype"),
     "an inverse": (lambda x: np.linalg.inv(x), "x: m m", "inv"),

@@ -35,6 +35,7 @@ _MATH = {
     "pow": "power", "sinh": "sinh", "cosh": "cosh", "tan": "tan", "atan": "arctan", "erf": "erf", "log2": "log2", "log10": "log10",
     "hypot": "hypot", "isnan": "isnan", "isfinite": "isfinite", "isinf": "isinf",
 }  # fmt: skip
+_REFUSED = {"random": "random numbers", **dict.fromkeys(("matrix", "asmatrix", "bmat"), "np.matrix"), "ma": "masked arrays"}
 _CONSTANTS = {"pi": Number(Const("pi")), "e": apply("exp", "__call__", 1)}
 
 
@@ -118,8 +119,8 @@ class _Module(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         real: ModuleType = self._real
-        if real is np and name == "random":
-            refuse("random numbers")
+        if real is np and name in _REFUSED:
+            refuse(_REFUSED[name])
         if real in (np, math) and name in _CONSTANTS:
             return _CONSTANTS[name]
         return self._patcher.patch(getattr(real, name))
