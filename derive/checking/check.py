@@ -23,7 +23,7 @@ from derive.checking.layouts import candidates, given_layouts
 from derive.checking.numbers import Numbers
 from derive.checking.own import forward_shape
 from derive.checking.repair import repair
-from derive.checking.report import CANNOT_RUN, WRONG, Report
+from derive.checking.report import CANNOT_RUN, WRONG, Report, level_of
 from derive.checking.safety import Finding, findings
 from derive.checking.subject import Subject, subject_of
 from derive.checking.truth import Reference, Truth, reference_of
@@ -208,12 +208,17 @@ class _Check:
             return dict(reports)
         again = case.subject.replaced(*found.functions)
         numbers = Numbers(again, case.truth)
-        again_compared = [numbers.compare(name) for name in reports]
-        if any(c.example is not None and not c.only_ties for c in again_compared):
+        compared = [numbers.compare(name) for name in reports]
+        if any(c.example is not None and not c.only_ties for c in compared):
+            return dict(reports)
+        judged = Case(again, case.truth, numbers, self._formulas(again), AtSizes(again, case.truth, self.seconds / 8), explain=False)
+        verdicts = {name: Judge(judged, name).report().verdict for name in wrong}
+        if not all(map(level_of, verdicts.values())):
             return dict(reports)
         words = f"it is right after this: {found.words}"
-        return {name: replace(r, fix=found.diff, line=found.line, diagnosis=(*r.diagnosis, words)) if name in wrong else r
-                for name, r in reports.items()}
+        told = {name: replace(reports[name], fix=found.diff, fixed=verdict, line=found.line, diagnosis=(*reports[name].diagnosis, words))
+                for name, verdict in verdicts.items()}
+        return {**reports, **told}
 
     def _other_layouts(self, found: Report, wrt: Sequence[str], raised: bool) -> Report:
         """The same code given transposed matrices or labels in another form, where only that makes it run, or makes it right."""

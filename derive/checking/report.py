@@ -96,7 +96,8 @@ class Report:
         loss: the verdict on the loss that the function returns against the reference, or '' where it returns none or there is no reference.
         counterexample: concrete numbers, or None.
         line: the line of the user's file that is at fault, where one can be told.
-        fix: the repair as a diff, where one is known; it was checked to be right.
+        fix: the repair as a diff, where one is known.
+        fixed: the verdict on the repaired code.
         faults: wrong numbers, NaN or failures on finite input of ordinary size: `ok` is False.
         uncovered: what was not looked at, such as a branch on data: `ok` is False.
         warnings: what is not wrong but should be known.
@@ -116,6 +117,7 @@ class Report:
     counterexample: Example | None = None
     line: Place | None = None
     fix: str = ""
+    fixed: str = ""
     faults: tuple[str, ...] = ()
     uncovered: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -166,7 +168,7 @@ class Report:
             return {**shared, "parts": {name: part.as_dict() for name, part in self.parts.items()}}
         return {**shared, "diagnosis": list(self.diagnosis), "difference": self.difference, "own": self.own, "loss": self.loss,
                 "counterexample": self.counterexample.as_dict() if self.counterexample else None, "line": str(self.line) if self.line else None,
-                "fix": self.fix, "uncovered": list(self.uncovered), "assumptions": list(self.assumptions), "tried": self.tried}
+                "fix": self.fix, "fixed": self.fixed, "uncovered": list(self.uncovered), "assumptions": list(self.assumptions), "tried": self.tried}
 
     def __str__(self) -> str:
         if self.parts:
@@ -195,7 +197,7 @@ class Report:
         if self.counterexample is not None:
             yield "  " + str(self.counterexample).replace("\n", "\n  ")
         if self.fix:
-            yield "  a repair that was checked:"
+            yield f"  repaired ({self.fixed}):"
             yield from (f"    {line}" for line in self.fix.splitlines())
 
     def _rest(self) -> list[str]:

@@ -90,7 +90,7 @@ class Bench:
                 continue
             value = np.asarray(point.arrays[a.name])
             shape = tuple(concrete(n, dict(sizes)) for n in a.shape)
-            if len(shape) != value.ndim or any(new > old for new, old in zip(shape, value.shape)):
+            if len(shape) != value.ndim or not all(1 <= new <= old for new, old in zip(shape, value.shape)):
                 return None
             value = value[tuple(slice(n) for n in shape)]
             if a.kind == "int":
