@@ -90,6 +90,8 @@ def _getitem(a: Operand, key: Any) -> Any:
 
 def _fits(a: SymbolicArray, sizes: Sequence[Expr], value: Operand) -> None:
     shape = value.sizes
+    if shape and not sizes:
+        refuse("an array is stored into a single entry")
     while len(shape) > len(sizes) and shape[0] is ONE:
         shape = shape[1:]
     common = broadcast(sizes, shape)

@@ -12,7 +12,7 @@ import numpy as np
 
 from derive.checking.lift.registry import call
 from derive.checking.lift.session import bad, current, refuse
-from derive.checking.lift.sizes import integer, is_size
+from derive.checking.lift.sizes import integer, is_size, shape_text
 from derive.checking.lift.storage import Location, Storage
 from derive.index import ONE, ZERO, Const, Expr, Num, num
 
@@ -25,7 +25,7 @@ _METHODS = {
 }  # fmt: skip
 _OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "matmul": "matmul", "floordiv": "floor_divide",
-    "mod": "remainder", "and": "logical_and", "or": "logical_or", "xor": "bitwise_xor",
+    "mod": "remainder", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
 }  # fmt: skip
 _COMPARISONS = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}
 _DTYPES = {"float": np.dtype(np.float64), "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
@@ -243,6 +243,8 @@ def symbolic(value: Any) -> bool:
 
 def _number(value: Any) -> Expr:
     if isinstance(value, (float, np.floating)):
+        if isinstance(value, (np.float16, np.float32)):
+            current().note(f"precision drops to {value.dtype}")
         if value == -math.inf:
             return Const("-inf")
         if not math.isfinite(value):
@@ -286,15 +288,3 @@ def size_of(value: Any) -> Expr:
     if isinstance(value, (bool, Operand)) or not isinstance(value, (int, np.integer)):
         refuse("a size is needed, and this depends on data or is no whole number")
     return num(int(value))
-
-
-def shape_text(sizes: Sequence[Expr]) -> str:
-    """A shape, to read: (m, k)."""
-    return f"({', '.join(_size_text(integer(size)) for size in sizes)}{',' if len(sizes) == 1 else ''})"
-
-
-def _size_text(size: Expr) -> str:
-    if isinstance(size, Num):
-        return str(size.value)
-    parts = [_size_text(part) for part in size.args[0]] if isinstance(size.args[0], tuple) else []
-    return str(size.args[0]) if not parts else (" + " if type(size).__name__ == "Add" else "·").join(parts)

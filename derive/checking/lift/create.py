@@ -134,13 +134,29 @@ def _arange(*bounds: Any, dtype: Any = None) -> Any:
     return numbers if _kind(dtype, "int") == "int" else call("astype", numbers, dtype)
 
 
-@row("array", "float64", "float32")
-def _array(value: Any, dtype: Any = None, copy: Any = True, ndmin: int = 0) -> Any:
+@row("float64", "float32", "float16")
+def _number(value: Any) -> Any:
+    source = operand(value)
+    return call("astype", source, float) if source.kind != "float" else call("copy", source)
+
+
+@row("array")
+def _array(object: Any, dtype: Any = None, copy: Any = True, order: Any = "K", ndmin: int = 0) -> Any:
+    value = object
     if isinstance(value, (list, tuple)):
         found = _list(value) if symbolic(value) else call("constant", np.asarray(value))
-        return found if dtype is None else call("astype", found, dtype)
-    source = operand(value)
-    return call("astype", source, dtype) if dtype is not None else call("copy", source)
+        found = found if dtype is None else call("astype", found, dtype)
+    else:
+        source = operand(value)
+        found = _asarray(source, dtype) if not copy else call("copy", source) if dtype is None else call("astype", source, dtype)
+    if ndmin > len(found.sizes):
+        refuse("np.array with ndmin is not covered")
+    return _with_memory(found)
+
+
+def _with_memory(value: Any) -> Any:
+    """An array, also where it has no axes: it can be changed in place."""
+    return value if value.sizes or isinstance(value, SymbolicArray) else SymbolicArray(Storage((), value.kind, value.entry), (), lambda at: at)
 
 
 @row("ascontiguousarray")
@@ -150,11 +166,11 @@ def _ascontiguousarray(a: Any, dtype: Any = None) -> Any:
 
 
 @row("asarray", "asanyarray")
-def _asarray(value: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return _array(value, dtype)
-    source = operand(value)
-    return source if dtype is None or _kind(dtype) == source.kind else call("astype", source, dtype)
+def _asarray(a: Any, dtype: Any = None, order: Any = "K", copy: Any = None) -> Any:
+    if isinstance(a, (list, tuple)) or copy:
+        return _array(a, dtype)
+    source = operand(a)
+    return _with_memory(source if dtype is None or _kind(dtype) == source.kind else call("astype", source, dtype))
 
 
 def _list(values: Sequence[Any]) -> Any:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from derive.checking.lift.arrays import Operand, Scalar, make, operand, shape_text
-from derive.checking.lift.digits import divided
+from derive.checking.lift.arrays import Operand, make, operand, shape_text
 from derive.checking.lift.masked import Masked
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import bad, current, refuse
-from derive.checking.lift.sizes import is_size, same, signs
+from derive.checking.lift.sizes import is_size, same
 from derive.checking.lift.storage import Location, choose, negation, unwritten
-from derive.index import ONE, ZERO, Const, Expr, Fn, Iverson, Num, add, delta, div, mul, neg, num, power, sub
+from derive.index import ONE, ZERO, Const, Expr, Fn, Iverson, Num, add, div, mul, neg, num, power, sub
 
-__all__ = ["broadcast", "elementwise", "entries"]
+__all__ = ["broadcast", "elementwise", "entries", "finish", "widest"]
 
 _RANK = {"bool": 0, "int": 1, "float": 2}
 
@@ -53,11 +52,13 @@ def elementwise(kind: str, function: Callable[..., Expr], *operands: Operand) ->
     return make(broadcast(*(one.sizes for one in operands)), kind, lambda at: function(*entries(operands, at)))
 
 
-def _widest(operands: Sequence[Operand]) -> str:
+def widest(operands: Sequence[Operand]) -> str:
+    """The widest kind."""
     return max((one.kind for one in operands), key=_RANK.__getitem__)
 
 
-def _finish(result: Any, out: Any) -> Any:
+def finish(result: Any, out: Any) -> Any:
+    """The result, stored into `out` where that is given."""
     if isinstance(out, tuple):
         out = out[0] if out else None
     return result if out is None else call("assign", out, result)
@@ -70,12 +71,18 @@ def _declare(names: str, kind: Callable[[list[Any]], str], function: Callable[..
         if any(value is not None for name, value in kwargs.items() if name != "dtype" or call("kind", value) != "float"):
             refuse(f"{names.split()[0]} with {', '.join(kwargs)} is not covered")
         operands = [operand(value) for value in values]
-        return _finish(elementwise(kind(operands), function, *operands), out)
+        return finish(elementwise(kind(operands), function, *operands), out)
 
     row(*names.split())(apply)
 
 
 def _float(operands: list[Operand]) -> str:
+    if all(one.kind == "bool" for one in operands):
+        current().note("precision drops to float16, which is what NumPy makes of truth values")
+    return "float"
+
+
+def _quotient(operands: list[Operand]) -> str:
     return "float"
 
 
@@ -84,7 +91,7 @@ def _bool(operands: list[Operand]) -> str:
 
 
 def _no_bool(operands: list[Operand]) -> str:
-    kind = _widest(operands)
+    kind = widest(operands)
     if kind == "bool" and not any(one.sizes for one in operands):
         refuse("arithmetic with truth values alone: Python and NumPy differ")
     if kind == "bool":
@@ -96,6 +103,10 @@ def _only_bool(operands: list[Operand]) -> str:
     if any(one.kind != "bool" for one in operands):
         refuse("bitwise or logical operations on numbers are not covered")
     return "bool"
+
+
+def _no_small(kind: str) -> str:
+    return refuse("powers of truth values are integers of 8 bits, which wrap around") if kind == "bool" else kind
 
 
 def _product(u: Expr, v: Expr) -> Expr:
@@ -111,23 +122,23 @@ def _either(u: Expr, v: Expr) -> Expr:
 
 _declare("subtract", _no_bool, sub)
 _declare("negative", _no_bool, neg)
-_declare("multiply", _widest, _product)
-_declare("divide true_divide", _float, div)
-_declare("maximum fmax", _widest, lambda u, v: Fn("max", (u, v)))
-_declare("minimum fmin", _widest, lambda u, v: Fn("min", (u, v)))
-_declare("absolute abs fabs", _widest, lambda u: Fn("abs", (u,)))
+_declare("multiply", widest, _product)
+_declare("divide true_divide", _quotient, div)
+_declare("maximum fmax", widest, lambda u, v: Fn("max", (u, v)))
+_declare("minimum fmin", widest, lambda u, v: Fn("min", (u, v)))
+_declare("absolute abs fabs", widest, lambda u: Fn("abs", (u,)))
 _declare("sign", _no_bool, lambda u: Fn("sign", (u,)))
 _declare("sqrt", _float, lambda u: power(u, "1/2"))
-_declare("reciprocal", lambda ones: "float" if _widest(ones) == "float" else refuse("reciprocal of integers"), lambda u: power(u, -1))
-_declare("square", _widest, lambda u: power(u, 2))
+_declare("reciprocal", lambda ones: "float" if widest(ones) == "float" else refuse("reciprocal of integers"), lambda u: power(u, -1))
+_declare("square", lambda ones: _no_small(widest(ones)), lambda u: power(u, 2))
 _declare("positive", _no_bool, lambda u: u)
 _declare("logaddexp", _float, lambda u, v: Fn("logaddexp", (u, v)))
 _declare("exp2", _float, lambda u: Fn("exp", (mul(u, Fn("log", (num(2),))),)))
 _declare("heaviside", _float, lambda u, v: choose(Iverson("=", u), v, Iverson(">", u)))
-_declare("logical_and bitwise_and", _only_bool, mul)
-_declare("logical_or bitwise_or", _only_bool, _either)
-_declare("logical_xor", _only_bool, lambda u, v: sub(add(u, v), mul(num(2), u, v)))
-_declare("invert bitwise_not logical_not", _only_bool, negation)
+_declare("bitwise_and", _only_bool, mul)
+_declare("bitwise_or", _only_bool, _either)
+_declare("logical_xor bitwise_xor", _only_bool, lambda u, v: sub(add(u, v), mul(num(2), u, v)))
+_declare("invert bitwise_not", _only_bool, negation)
 _SCALAR = {"tanh": "tanh", "sin": "sin", "cos": "cos", "arctan atan": "atan", "erf": "erf", "expit": "logistic", "gammaln": "lgamma"}
 for _name, _own in _SCALAR.items():
     _declare(_name, _float, lambda u, _own=_own: Fn(_own, (u,)))
@@ -160,10 +171,10 @@ def _add(u: Any, v: Any, out: Any = None, **kwargs: Any) -> Any:
     operands = [operand(u), operand(v)]
     if kwargs:
         refuse(f"add with {', '.join(kwargs)} is not covered")
-    kind = _widest(operands)
+    kind = widest(operands)
     if kind == "bool" and not any(one.sizes for one in operands):
         refuse("arithmetic with truth values alone: Python and NumPy differ")
-    return _finish(elementwise(kind, _either if kind == "bool" else add, *operands), out)
+    return finish(elementwise(kind, _either if kind == "bool" else add, *operands), out)
 
 
 @row("power", "float_power", "pow")
@@ -171,119 +182,14 @@ def _power(base: Any, exponent: Any, out: Any = None) -> Any:
     u, v = operand(base), operand(exponent)
     number = None if isinstance(u, Masked) or u.sizes else u.entry(())
     if number is Const("e"):
-        return _finish(call("exp", v), out)
+        return finish(call("exp", v), out)
     raised = None if isinstance(v, Masked) or v.sizes else v.entry(())
     if not isinstance(raised, Num):
         refuse("a power whose exponent is not a constant number is not covered")
+    _no_small(u.kind)
     value = raised.value
     size = number is not None and is_size(number)
     kind = "float" if "float" in (u.kind, v.kind) or value.denominator > 1 or (value < 0 and size) else "int"
     if kind == "int" and value < 0:
         bad("integers to negative integer powers are not allowed", "make the array a float array first")
-    return _finish(elementwise(kind, lambda entry: power(entry, value) if value else ONE, u), out)
-
-
-def _whole(name: str, u: Any, v: Any) -> tuple[Expr, Expr]:
-    """Two sizes of which the first is a multiple of the second."""
-    left, right = operand(u), operand(v)
-    if left.sizes or right.sizes or not (is_size(left.entry(())) and is_size(right.entry(()))):
-        refuse(f"{name} is covered for sizes alone")
-    quotient = divided(left.entry(()), right.entry(()))
-    if quotient is None:
-        refuse(f"{name} of sizes that need not divide without a rest")
-    return quotient, ZERO
-
-
-@row("floor_divide")
-def _floor_divide(u: Any, v: Any) -> Any:
-    return Scalar(_whole("floor_divide (//)", u, v)[0], "int")
-
-
-@row("remainder", "mod", "fmod")
-def _remainder(u: Any, v: Any) -> Any:
-    return Scalar(_whole("remainder (%)", u, v)[1], "int")
-
-
-def _truth_of_sizes(name: str, u: Expr, v: Expr) -> bool | None:
-    """The comparison of two sizes, decided for all sizes, or None where either is no size."""
-    if not (is_size(u) and is_size(v)):
-        return None
-    wanted = {"less": {-1}, "less_equal": {-1, 0}, "greater": {1}, "greater_equal": {0, 1}, "equal": {0}, "not_equal": {-1, 1}}[name]
-    possible = signs(sub(u, v))
-    if possible & wanted and not possible <= wanted:
-        refuse(f"the comparison of sizes {shape_text([u])} and {shape_text([v])} has no answer for all sizes")
-    return possible <= wanted
-
-
-def _compare(name: str, function: Callable[[Expr, Expr], Expr]) -> None:
-    def apply(left: Any, right: Any) -> Any:
-        if left is None or right is None or isinstance(left, str) or isinstance(right, str):
-            return name == "not_equal"
-        u, v = operand(left), operand(right)
-        if isinstance(u, Scalar) and isinstance(v, Scalar) and "float" not in (u.kind, v.kind):
-            known = _truth_of_sizes(name, u.entry(()), v.entry(()))
-            if known is not None:
-                return known
-        if name in ("equal", "not_equal") and "float" not in (u.kind, v.kind):
-            return elementwise("bool", delta if name == "equal" else lambda a, b: sub(ONE, delta(a, b)), u, v)
-        return elementwise("bool", function, u, v)
-
-    row(name)(apply)
-
-
-_compare("less", lambda u, v: Iverson(">", sub(v, u)))
-_compare("less_equal", lambda u, v: Iverson(">=", sub(v, u)))
-_compare("greater", lambda u, v: Iverson(">", sub(u, v)))
-_compare("greater_equal", lambda u, v: Iverson(">=", sub(u, v)))
-_compare("equal", lambda u, v: Iverson("=", sub(u, v)))
-_compare("not_equal", lambda u, v: sub(ONE, Iverson("=", sub(u, v))))
-
-
-@row("clip")
-def _clip(a: Any, low: Any = None, high: Any = None, out: Any = None, a_min: Any = None, a_max: Any = None) -> Any:
-    low, high = (a_min if low is None else low), (a_max if high is None else high)
-    result = operand(a)
-    if low is not None:
-        result = call("maximum", result, low)
-    if high is not None:
-        result = call("minimum", result, high)
-    return _finish(result, out)
-
-
-@row("where")
-def _where(condition: Any, *values: Any) -> Any:
-    mask = _as_mask(operand(condition))
-    if not values:
-        return call("nonzero", mask)
-    operands = [operand(value) for value in values]
-    return elementwise(_widest(operands), choose, mask, *operands)
-
-
-def _as_mask(value: Operand) -> Any:
-    return value if value.kind == "bool" else call("not_equal", value, 0)
-
-
-@row("astype", "asbool")
-def _astype(a: Any, dtype: Any = "bool", copy: bool = True, **kwargs: Any) -> Any:
-    u, kind = operand(a), call("kind", dtype)
-    if kind == "bool":
-        return elementwise("bool", lambda entry: entry, _as_mask(u))
-    if kind == "int" and u.kind == "float":
-        refuse("turning floats into integers cuts off their decimals")
-    return elementwise(kind, lambda entry: entry, u) if copy or kind != u.kind else u
-
-
-@row("truth")
-def _truth(value: Operand) -> bool:
-    """What `if` asks."""
-    if isinstance(value, Masked) or value.sizes:
-        refuse("a branch on the values of a whole array")
-    condition = _as_mask(value)
-    if isinstance(condition, bool):
-        return condition
-    body = condition.entry(())
-    if body in (ONE, ZERO):
-        return body is ONE
-    return bool(current().decide(body))
-
-
+    return finish(elementwise(kind, lambda entry: power(entry, value) if value else ONE, u), out)

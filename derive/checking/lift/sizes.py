@@ -5,12 +5,12 @@ Legend: m, k are sizes (integers ≥ 1), i an index (0 ≤ i < its size), p a po
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from derive.index import ZERO, Add, Digit, Expr, Index, Mul, Num, Pow, Size, add, mul, neg, num
 
-__all__ = ["Monomial", "Polynomial", "at_least", "expression", "integer", "is_size", "nonnegative", "polynomial", "same", "signs"]
+__all__ = ["Monomial", "Polynomial", "at_least", "expression", "integer", "is_size", "nonnegative", "polynomial", "same", "shape_text", "signs"]
 
 Monomial = tuple[Expr, ...]
 Polynomial = dict[Monomial, Fraction]
@@ -123,3 +123,13 @@ def signs(u: Expr) -> set[int]:
     return possible
 
 
+def shape_text(sizes: Sequence[Expr]) -> str:
+    """A shape, to read: (m, k)."""
+    return f"({', '.join(_size_text(integer(size)) for size in sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def _size_text(size: Expr) -> str:
+    if isinstance(size, Num):
+        return str(size.value)
+    parts = [_size_text(part) for part in size.args[0]] if isinstance(size.args[0], tuple) else []
+    return str(size.args[0]) if not parts else (" + " if type(size).__name__ == "Add" else "·").join(parts)

@@ -164,7 +164,8 @@ def _merged(
         if isinstance(where, Digit) and where.args[0] in mine:
             axes = [n for n, other in enumerate(location) if isinstance(other, Digit) and other.args[:2] == where.args[:2]]
             radices = where.args[1] if same(product_of(where.args[1]), where.args[0].size) else ()
-            if radices and [location[n].args[2] for n in axes] == list(range(len(radices))) and all(same(sizes[n], radices[k]) for k, n in enumerate(axes)):
+            whole = all(same(sizes[n], radix) for n, radix in zip(axes, radices))
+            if radices and whole and [location[n].args[2] for n in axes] == list(range(len(radices))):
                 found[where.args[0]] = combine([targets[n] for n in axes], radices)
                 used.update(axes)
         elif 1 < len(mine) <= 3 and not any(unknown in found for unknown in mine):
