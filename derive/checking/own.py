@@ -16,6 +16,7 @@ from derive.calculus.differentiate import differentiate
 from derive.checking.arguments import matched, parameters_of
 from derive.checking.inputs import points_for
 from derive.checking.lift import LiftedArray
+from derive.checking.running import outcome
 from derive.checking.subject import Subject
 from derive.checking.valueshape import value_shape
 from derive.derivation import Argument, Assumption, Definition, Source, Story
@@ -128,10 +129,9 @@ class OwnLoss:
         return bounds
 
     def _runs(self, arrays: Mapping[str, Any]) -> bool:
-        try:
-            return bool(np.isfinite(self._value(arrays)).all())
-        except Exception:  # whatever the user's code raises, the labels do not fit
-            return False
+        """Whether the function takes these labels; an error of the user's code says that it does not."""
+        found, error = outcome(lambda: self._value(arrays))
+        return error is None and bool(np.isfinite(found).all())
 
 
 def _sizes_downward(arguments: Sequence[Argument]) -> list[Expr]:
