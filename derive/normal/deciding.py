@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from derive.errors import NotYet
 from derive.index import At, Delta, Expr, Index, Iverson, Mono, Num, Poly, Sum, num
 from derive.normal.functions import Functions
 from derive.normal.integers import integral
@@ -31,7 +32,29 @@ class Deciding(Functions):
         cleared = self._cleared(p)
         if cleared is P0 or (budget > 0 and (self._zero_in_parts(cleared, budget) or self._zero_under_sum(cleared, budget))):
             return True
-        return budget > 0 and self._zero_at_each(cleared, budget)
+        return budget > 0 and (self._zero_at_each(cleared, budget) or self._zero_written_out(cleared, budget))
+
+    def _zero_written_out(self, p: Poly, budget: int) -> bool:
+        """Sums over a number of terms, written out; not seen where that is too large."""
+        work = self._work
+        try:
+            whole = self.add(*(self.scale(self.prod(self._written_sum(a, e) for a, e in factors(m)), c) for m, c in terms(p)), P0)
+            return whole is not p and self.is_zero(whole, budget - 1)
+        except NotYet:
+            return False
+        finally:
+            self._work = work
+
+    def _written_sum(self, a: Expr, e: Fraction) -> Poly:
+        """A power of an atom; a sum over a number of terms is written out."""
+        short = next((b for b in a.bound if isinstance(b.size, Num) and 1 <= b.size.value <= _MOST_STEPS), None) if isinstance(a, Sum) else None
+        if short is None or not self.hard or e.denominator != 1 or e < 0:
+            return self.product({a: e})
+        bound, body = self.opened(a)  # type: ignore[arg-type]
+        one = next(b for b in bound if b.size is short.size)
+        rest = [b for b in bound if b is not one]
+        total = self.add(*(self.sum(rest, self.substituted(body, {one: num(k)})) for k in range(int(short.size.args[0]))))
+        return self.power(total, e)
 
     def _zero_at_each(self, p: Poly, budget: int) -> bool:
         """A free index that takes a few values alone: p vanishes at each of them."""

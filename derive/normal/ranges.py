@@ -73,7 +73,8 @@ class Ranges(Products):
         if value is None:
             return None
         written = self.index_form(self.written(value))
-        inside = None if self.in_range(written, b) else mul(Iverson(">=", written), Iverson(">", sub(b.size, written)))
+        certain = self.below(value, self.canonical(b.size))
+        inside = None if certain else mul(Iverson(">=", written), Iverson(">", sub(b.size, written)))
         return a, b, written, inside
 
     def windowed(self, bound: Sequence[Index], powers: dict[Expr, Fraction]) -> tuple[list[Index], Poly] | None:

@@ -185,11 +185,15 @@ def label_at(labels: Value, batch: Sequence[Expr], position: int) -> Expr:
     return labels.at(*(ZERO if is_one(n) else j for n, j in zip(labels.shape, batch)), num(position))
 
 
+def _literally_inside(label: Expr, n: Expr) -> bool:
+    return isinstance(label, Num) and isinstance(n, Num) and bool(0 <= label.value < n.value)
+
+
 def assume_in_range(e: Equation, label: Expr, n: Expr) -> None:
     """Record that an index lies in 0 … n − 1, unless that is evident."""
     if uses_label(label):
         e.assume(label_in_range(label, n))
-    elif not (label is ZERO or (isinstance(label, Index) and label.size is n)):
+    elif not (label is ZERO or (isinstance(label, Index) and label.size is n) or _literally_inside(label, n)):
         e.assume(Assumption("index in range", Iverson(">", sub(n, label))))
 
 
