@@ -528,6 +528,23 @@ def diagonal_is_read_only(x):
     return x
 
 
+@refuses("x: m d t")
+def perhaps_a_view_of_a_view(x):
+    f = np.ravel(x.transpose(1, 0, 2).reshape(-1, x.shape[2]))
+    x[0] = 1
+    return x, f
+
+
+@lifts("x: m d t")
+def views_with_other_axes(x):
+    m, d, t = x.shape
+    x.reshape(m, -1)[:, 0] = 1
+    flat = x.reshape(-1)
+    flat *= 2
+    x.reshape(m * d, t)[0] -= 1
+    return x, flat
+
+
 @refuses("x: m d")
 def contiguous_view_or_copy(x):
     c = np.ascontiguousarray(x.T)

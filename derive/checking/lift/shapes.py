@@ -41,7 +41,7 @@ def perhaps_shared(a: Operand, sizes: Sequence[Expr], locate: Any) -> Any:
     copy = make(sizes, a.kind, lambda at: a.entry(locate(at)))
     if isinstance(a, SymbolicArray) and isinstance(copy, SymbolicArray):
         copy.storage.locked = "an array is changed that may be a view or a copy of another"
-        copy.storage.shared = (a.storage, a.storage.version)
+        copy.storage.shared = a.storage.shared or (a.storage, a.storage.version)
     return copy
 
 
