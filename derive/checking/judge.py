@@ -9,6 +9,7 @@ import numpy as np
 from derive.checking.atsizes import AtSizes
 from derive.checking.diagnosis import diagnose, shrunk
 from derive.checking.difference import Differences, apart_in_digits, reasoning
+from derive.checking.edges import beside_edges
 from derive.checking.formulas import Formulas, equal, on_indices, story_equal
 from derive.checking.numbers import Comparison, Numbers
 from derive.checking.own import OwnLoss, own_program
@@ -120,6 +121,7 @@ class Judge:
             return None
         points = [*self.truth.points(3), *map(enlarged, self.truth.points(2))]
         example = apart_in_digits(self.story, claimed, self.subject.names, points)
+        example = example or beside_edges(self.subject, self.truth, self.wrt, self.story, claimed)
         if example is None:
             return None
         self.compared = replace(self.compared, example=example)
@@ -134,7 +136,7 @@ class Judge:
             return replace(self.base, verdict=exact_at(found.sizes, found.note), diagnosis=(*notes, *ties), assumptions=self._real(),
                            uncovered=found.uncovered)
         if self.compared.example is not None:
-            return replace(self.base, verdict=NUMERIC, diagnosis=(*self._tie_words(), *notes, *found.why))
+            return replace(self.base, verdict=NUMERIC, diagnosis=(*self._tie_words(), *notes, *found.why), uncovered=self._uncovered())
         return replace(self.base, verdict=NUMERIC, diagnosis=(*notes, *found.why), uncovered=self._uncovered())
 
     def _uncovered(self) -> tuple[str, ...]:
