@@ -420,6 +420,18 @@ def truth_values_are_added(x, y):
     return (x[0] > 0) + (x[0] > 1), True + True
 
 
+@refuses("x: m; s:")
+def inverse_of_a_truth_value(x, s):
+    return x * ~(s > 0)
+
+
+@lifts("x: m")
+def numbers_cast_by_pythons_types(x):
+    weights = np.array([1, 2, 3]).astype(float)
+    weights /= 2
+    return x * weights.sum(), x * np.array([1.5, 2.5]).astype(int).sum(), np.logical_not(x > 0)
+
+
 @refuses("y: int m")
 def int_mean_in_place(y):
     y -= y.mean()

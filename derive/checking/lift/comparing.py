@@ -28,7 +28,7 @@ def _logical(name: str, own: str) -> None:
 
 _logical("logical_and", "bitwise_and")
 _logical("logical_or", "bitwise_or")
-_logical("logical_not", "invert")
+_logical("logical_not", "opposite")
 
 
 def _whole(name: str, u: Any, v: Any) -> tuple[Expr, Expr]:

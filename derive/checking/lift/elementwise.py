@@ -99,6 +99,11 @@ def _no_bool(operands: list[Operand]) -> str:
     return kind
 
 
+def _with_axes(operands: list[Operand]) -> list[Operand]:
+    """Refuse a truth value alone: ~True is −2 in Python and False in NumPy."""
+    return operands if any(isinstance(one, Masked) or one.sizes for one in operands) else refuse("~ of a truth value alone: Python and NumPy differ")
+
+
 def _only_bool(operands: list[Operand]) -> str:
     if any(one.kind != "bool" for one in operands):
         refuse("bitwise or logical operations on numbers are not covered")
@@ -138,7 +143,8 @@ _declare("heaviside", _float, lambda u, v: choose(Iverson("=", u), v, Iverson(">
 _declare("bitwise_and", _only_bool, mul)
 _declare("bitwise_or", _only_bool, _either)
 _declare("logical_xor bitwise_xor", _only_bool, lambda u, v: sub(add(u, v), mul(num(2), u, v)))
-_declare("invert bitwise_not", _only_bool, negation)
+_declare("invert bitwise_not", lambda ones: _only_bool(_with_axes(ones)), negation)
+_declare("opposite", _only_bool, negation)
 _SCALAR = {"tanh": "tanh", "sin": "sin", "cos": "cos", "arctan atan": "atan", "erf": "erf", "expit": "logistic", "gammaln": "lgamma"}
 for _name, _own in _SCALAR.items():
     _declare(_name, _float, lambda u, _own=_own: Fn(_own, (u,)))

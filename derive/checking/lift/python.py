@@ -37,6 +37,11 @@ class _TypeMeta(type):
             return cls.convert(args[0])
         return cls.real_type(*args, **kwargs)
 
+    @property
+    def dtype(cls) -> np.dtype[Any]:
+        """What NumPy itself makes of the real type, where an array of numbers is cast to it."""
+        return np.dtype(cls.real_type)
+
     def __getattr__(cls, name: str) -> Any:
         return getattr(cls.real_type, name)
 
