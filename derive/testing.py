@@ -16,8 +16,8 @@ def assert_gradient(handwritten: Any, reference: Callable[..., Any] | None = Non
                     assume: Sequence[str] = (), *, level: str = "exact", **options: Any) -> Report:
     """Check a handwritten gradient, and fail unless it is right and this much is known of it.
 
-    >>> def test_softmax():
-    ...     derive.testing.assert_gradient(softmax_gradient, loss, "W", {"W": "d k", "X": "m d", "y": "int m"}, level="proved")
+    >>> def test_gradient():
+    ...     derive.testing.assert_gradient(by_hand, loss, "W", {"W": "d k", "X": "m d", "y": "int m"}, level="proved")
 
     Args:
         handwritten, reference, wrt, shapes, assume: as for `derive.check`.

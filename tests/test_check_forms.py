@@ -174,11 +174,31 @@ def gradient_first(w, X, y):
     return X.T @ r / len(y), 0.5 * np.mean(r**2)
 
 
-@pytest.mark.parametrize("code", [gradient_first, lambda w, X, y: {"loss": gradient_first(w, X, y)[1], "dw": gradient_first(w, X, y)[0]},
+@pytest.mark.parametrize("code", [lambda w, X, y: gradient_first(w, X, y)[::-1],
+                                  lambda w, X, y: {"loss": gradient_first(w, X, y)[1], "dw": gradient_first(w, X, y)[0]},
                                   lambda w, X, y: [gradient_first(w, X, y)[1], [gradient_first(w, X, y)[0]]]])
 def test_what_is_returned_is_told_apart(code):
     report = derive.check(code, lambda w, X, y: 0.5 * jnp.mean((X @ w - y) ** 2), shapes={"w": "d", "X": "m d", "y": "m"})
     assert report.ok and report.loss == "proved for all sizes"
+
+
+def test_a_gradient_before_the_loss_is_refused_unless_that_is_said():
+    loss, shapes = lambda w, X, y: 0.5 * jnp.mean((X @ w - y) ** 2), {"w": "d", "X": "m d", "y": "m"}
+
+    def named(w, X, y):
+        dw, loss = gradient_first(w, X, y)
+        return dw, loss
+    for code in (gradient_first, named):
+        with pytest.raises(derive.BadInput, match="returns the loss last"):
+            derive.check(code, loss, "w", shapes)
+        assert derive.check(code, loss, "w", shapes, returns=["w", "loss"]).ok
+
+
+def test_names_do_not_excuse_another_order():
+    def swapped(w, b, X, y):
+        loss, dw, db = least_squares(w, b, X, y)
+        return loss, db, dw
+    assert not derive.check(swapped, lambda w, b, X, y: 0.5 * jnp.mean((X @ w + b - y) ** 2), ["w", "b"], LINEAR).ok
 
 
 def test_the_order_of_returned_gradients_can_be_said():

@@ -28,7 +28,7 @@ from derive.checking.safety import Finding, findings
 from derive.checking.subject import Subject, subject_of
 from derive.checking.truth import Reference, Truth, reference_of
 from derive.derivation import Argument
-from derive.errors import BadInput, DeriveError
+from derive.errors import BadInput, DeriveError, NotYet
 from derive.face import Wrt
 from derive.signatures import guessed_shapes
 from derive.trace.shapes import Shapes, annotated_shapes, argument_shapes, place_of
@@ -65,7 +65,7 @@ def check(handwritten: Code, reference: Callable[..., Any] | None = None, wrt: W
         A `Report`: `.ok`, `.verdict`, `.diagnosis`, `.counterexample`, `.warnings`; printing it says everything.
 
     Raises:
-        BadInput: the arguments do not match, a shape is missing, or `wrt` is no float argument.
+        BadInput: the arguments do not match, a shape is missing, `wrt` is no float argument, or it cannot be told what is returned.
     """
     kind = recognised(handwritten)
     if kind.startswith("jax."):
@@ -132,6 +132,9 @@ class _Check:
         formulas = self._formulas(self.subject)
         truth = self._truth(self.subject, formulas)
         numbers = Numbers(self.subject, truth)
+        refused = [t.error for t in numbers.trials() if isinstance(t.error, BadInput)]
+        if refused:
+            raise refused[0]
         wrt = self._present(numbers)
         found = self._judged(self.subject, truth, numbers, formulas, wrt)
         raised = any(t.error is not None for t in numbers.trials())
@@ -203,7 +206,10 @@ class _Check:
         if not wrong or self.kind or not self.explain:
             return dict(reports)
         hints = [line for name in wrong for line in reports[name].diagnosis]
-        found = repair(case.subject, case.truth, tuple(reports), hints=hints)
+        try:
+            found = repair(case.subject, case.truth, tuple(reports), hints=hints)
+        except (NotYet, RecursionError, ValueError, TypeError):  # a repair is an extra: where none can be worked out, none is shown
+            found = None
         if found is None:
             return dict(reports)
         again = case.subject.replaced(*found.functions)

@@ -1,4 +1,4 @@
-"""Formulas that agree at ordinary points and were not seen to be equal are compared where they may differ: right beside the edges of their conditions.
+"""Formulas that were not seen to be equal are compared where they may differ unseen: right beside the edges of their conditions.
 
 A threshold that is off by a little, such as margins > 10⁻⁴ in place of margins > 0, changes a gradient in a sliver that no random point
 meets.  On a segment between two points each condition is followed to where it changes, and both formulas are evaluated on both sides of that.

@@ -169,7 +169,10 @@ class Judge:
             return replace(self.base, verdict=WRONG, counterexample=self.compared.example)
         ran = [t for t in self.case.numbers.trials() if t.error is None]
         seen = [(t.point, array) for t in ran if (array := _numeric(t.gradients.get(self.wrt))) is not None]
-        difference, words = diagnose(self.subject, self.truth, self.wrt, claimed, seen)
+        try:
+            difference, words = diagnose(self.subject, self.truth, self.wrt, claimed, seen)
+        except (NotYet, RecursionError) as error:  # what cannot be explained is wrong all the same
+            difference, words = "", (f"the difference is not told as a formula ({type(error).__name__})",)
         notes = () if claimed is not None or self.story is None else self._why_no_formula()
         return replace(self.base, verdict=WRONG, counterexample=self._smallest(), difference=difference, diagnosis=(*words, *notes),
                        assumptions=self._assumptions() if claimed is not None else ())

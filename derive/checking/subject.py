@@ -17,6 +17,7 @@ from derive.trace.shapes import place_of
 
 __all__ = ["Subject", "subject_of"]
 
+VALUE = "loss"
 _VALUES = ("loss", "cost", "J", "L", "obj", "objective", "out", "value", "total", "nll", "total_loss", "data_loss", "l", "f", "E", "err", "error")
 
 
@@ -146,9 +147,15 @@ class _Split:
         self.keys = {key: a for a in self.floats for key in _keys(a, names[a])}
         roles = tuple(self.keys.get(word, "" if word in _VALUES else "?") for word in told)
         known = "?" not in roles and len(set(roles)) == len(roles) and any(roles)
-        self.roles = roles if known else ()
+        self.roles = roles if known and self._in_order(roles) else ()
         self.returns = returns
-        self.told = returns or tuple(role for role in self.roles if role)
+        self.told = tuple(name for name in returns if name != VALUE) or tuple(role for role in self.roles if role)
+
+    def _in_order(self, roles: tuple[str, ...]) -> bool:
+        """Whether the names say what the order says: the value first, then the gradients as they were asked for, or as the parameters stand."""
+        named = [role for role in roles if role]
+        order = self.wrt if set(named) <= set(self.wrt) else self.floats
+        return "" not in roles[1:] and named == [name for name in order if name in named]
 
     def __call__(self, returned: Any) -> tuple[Any, dict[str, Any]]:
         value = None
@@ -175,14 +182,22 @@ class _Split:
         for order in dict.fromkeys((self.returns, self.wrt, *guesses)):
             told = order in (self.returns, self.wrt)
             if order and len(flat) == len(order) and (told or not (_is_number(flat[0]) and self.ranks[order[0]])):
-                return value, dict(zip(order, flat))
-            if order and len(flat) == len(order) + 1 and not self.pair:
-                last = not _is_number(flat[0]) and _is_number(flat[-1])
-                return (flat[-1], dict(zip(order, flat))) if last else (flat[0], dict(zip(order, flat[1:])))
+                found = dict(zip(order, flat))
+                return (found.pop(VALUE) if VALUE in found else value), found
+            if order and len(flat) == len(order) + 1 and not self.pair and VALUE not in order:
+                self._check_first(flat)
+                return flat[0], dict(zip(order, flat[1:]))
         if len(flat) == 1:
             return value, {self.floats[0]: flat[0]}
         raise BadInput(f"{self.name} returns {len(flat)} values, and it cannot be told which gradients they are.", place=self.place,
                        hint="Return the gradient, (loss, gradient) or a dict of gradients by name; or say returns=['W', 'b'], in their order.")
+
+
+    def _check_first(self, flat: list[Any]) -> None:
+        """Refuse a gradient before the loss: who unpacks `loss, gradient` would take one for the other."""
+        if not _is_number(flat[0]) and _is_number(flat[-1]):
+            raise BadInput(f"{self.name} returns the loss last, and (loss, gradient) is expected.", place=self.place,
+                           hint="If that is meant, say so: returns=['W', 'loss'], with the names of the arguments in their order.")
 
 
 def _is_number(value: Any) -> bool:
