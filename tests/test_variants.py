@@ -62,7 +62,8 @@ def test_the_table_is_large_and_various() -> None:
 # Right ones are proved for all sizes, but for these: how far the check gets.
 REACHED = {
     "softmax_matrix_class": "agrees numerically", "huber_clip": "agrees numerically", "max_pool_backward": "agrees numerically",
-    "causal_backward": "exact", "multi_head_backward": "exact", "average_pool_backward": "exact", "conv_backward_im2col": "exact"}
+    "causal_backward": "exact", "multi_head_backward": "exact", "average_pool_backward": "exact", "conv_backward_im2col": "exact",
+    "conv_small_backward": "exact", "conv_line_backward": "exact"}
 LEVELS = ("agrees numerically", "exact", "proved")
 
 

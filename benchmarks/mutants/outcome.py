@@ -15,7 +15,7 @@ from mutants.code import Functions, compiled
 from mutants.mutate import Mutant
 from mutants.truth import Late, Spot, at, judged, limited, precise, spots
 
-DECIDED = ("wrong", "cannot run", "right for its own loss", "proved", "exact")
+DECIDED = ("refused: BadInput", "wrong", "cannot run", "right for its own loss", "proved", "exact")
 FORMULA = ("wrong", "cannot run", "right for its own loss", "proved")
 
 

@@ -189,7 +189,7 @@ class _Check:
         faults = tuple(dict.fromkeys((*case.numbers.faults(), *(f.text for f in found if f.serious))))
         told = {name: replace(r, warnings=tuple(dict.fromkeys((*r.warnings, *notes))), faults=faults, assumptions=(*given, *r.assumptions))
                 for name, r in reports.items()}
-        told = self._repaired(case, told)
+        told = self._repaired(case, {name: _not_everywhere(r, case) for name, r in told.items()})
         if len(told) == 1:
             return next(iter(told.values()))
         worst = next((r for r in told.values() if r.wrong), next((r for r in told.values() if not r.ok), next(iter(told.values()))))
@@ -244,6 +244,14 @@ class _Check:
     def _reference(self) -> Reference:
         assert self.reference is not None
         return self.reference
+
+
+def _not_everywhere(report: Report, case: Case) -> Report:
+    """A gradient that agrees in numbers where it runs, and raises at other sizes at which the truth has a value, cannot run."""
+    raised = [t for t in case.numbers.trials() if t.error is not None]
+    if not raised or level_of(report.verdict) not in ("numeric", "exact"):
+        return report
+    return replace(report, verdict=CANNOT_RUN, diagnosis=("where it runs it agrees, but it does not run everywhere", *report.diagnosis))
 
 
 def _without(function: Callable[..., Any], fixed: Mapping[str, Any]) -> Callable[..., Any]:

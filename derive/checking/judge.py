@@ -16,6 +16,7 @@ from derive.checking.own import OwnLoss, own_program
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report, exact_at, level_of
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
+from derive.checking.unmet import unmet_cases
 from derive.derivation import Argument, Assumption, Story
 from derive.errors import DeriveError, NotYet
 from derive.face import assumption_texts
@@ -72,6 +73,8 @@ class Judge:
             return replace(self.base, verdict=CANNOT_RUN, diagnosis=(self.compared.failure,))
         report = self._against_truth()
         own = self._own_verdict(report)
+        if report.verdict == WRONG and level_of(own) and level_of(self.case.value):
+            own = WRONG  # the loss is the reference's, so what is no derivative of the one is none of the other
         if report.verdict == WRONG and level_of(own) and isinstance(self.truth, OwnLoss) is False:
             words = "it is the derivative of the loss that the function itself returns; against the reference's gradient:"
             return replace(report, verdict=OWN_LOSS, own=own, diagnosis=(words, *report.diagnosis))
@@ -140,8 +143,13 @@ class Judge:
         return replace(self.base, verdict=NUMERIC, diagnosis=(*notes, *found.why), uncovered=self._uncovered())
 
     def _uncovered(self) -> tuple[str, ...]:
-        """What numbers alone may have missed: branches of the code that no point took."""
-        return self.case.formulas.uncovered if isinstance(self.case.formulas, Formulas) else self.case.numbers.uncovered()
+        """What numbers alone may have missed: branches of the code that no point took, cases of its formula that none met."""
+        if not isinstance(self.case.formulas, Formulas):
+            return self.case.numbers.uncovered()
+        claimed = self._claimed()
+        points = [t.point for t in self.case.numbers.trials() if t.error is None]
+        unmet = unmet_cases(claimed, self.story, points) if claimed is not None and self.story is not None else ()
+        return (*self.case.formulas.uncovered, *unmet)
 
     def _real(self) -> tuple[str, ...]:
         return ("true for all real inputs at these sizes: decided by values in a random prime field, with a chance of error below 2⁻¹⁰⁰",)
@@ -167,6 +175,9 @@ class Judge:
     def _wrong(self, claimed: Expr | None) -> Report:
         if not self.case.explain:
             return replace(self.base, verdict=WRONG, counterexample=self.compared.example)
+        if self.compared.beyond and claimed is None:
+            words = (self.compared.beyond, *self._why_no_formula())
+            return replace(self.base, verdict=WRONG, counterexample=self.compared.example, diagnosis=words)
         ran = [t for t in self.case.numbers.trials() if t.error is None]
         seen = [(t.point, array) for t in ran if (array := _numeric(t.gradients.get(self.wrt))) is not None]
         try:

@@ -5,7 +5,8 @@ The code gets copies, so that it can change its inputs without harm; that it doe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from derive.checking.coverage import unreached
 from derive.checking.evaluated import exact_entry, in_domain
+from derive.checking.further import further_points
 from derive.checking.report import Example, sizes_text
 from derive.checking.rounding import Sides, apart
 from derive.checking.running import Trial, attempt, outcome
@@ -25,6 +27,7 @@ from derive.points import Point, is_strength
 __all__ = ["Comparison", "Numbers", "Trial"]
 
 _COUNT = 9
+_SECONDS = 1.5  # of processor time, for further points
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Comparison:
         doubtful: whether it differs somewhere by what rounding or overflow explains, at numbers that are not ordinary.
         agreeing, differing: the points at which it agrees and differs.
         holes: examples of NaN or infinity at single points, in whose neighbourhood it is right; they are faults.
+        beyond: where it is wrong at further points alone, at what sizes, in words.
     """
 
     example: Example | None = None
@@ -51,6 +55,7 @@ class Comparison:
     agreeing: tuple[Point, ...] = ()
     differing: tuple[Point, ...] = ()
     holes: tuple[Example, ...] = ()
+    beyond: str = ""
 
 
 class Numbers:
@@ -64,6 +69,7 @@ class Numbers:
     def __init__(self, subject: Subject, truth: Truth) -> None:
         self.subject, self.truth = subject, truth
         self._trials: list[Trial] | None = None
+        self._further: list[Trial] | None = None
         self._compared: dict[str, Comparison] = {}
 
     def trials(self, count: int = _COUNT) -> list[Trial]:
@@ -71,6 +77,19 @@ class Numbers:
         if self._trials is None:
             self._trials = [attempt(self.subject, point) for point in self._points(count)]
         return self._trials
+
+    def further(self) -> list[Trial]:
+        """The code at further points: arrays of zeros, sizes about the numbers in its source; run once and kept."""
+        if self._further is None:
+            self._further = []
+            limit = time.process_time() + _SECONDS
+            for point in further_points(self.subject, self.truth):
+                value, error = outcome(lambda arrays=point.arrays: self.truth.value(arrays))
+                if error is None and (value is None or np.isfinite(np.asarray(value, dtype=float)).all()):
+                    self._further.append(attempt(self.subject, point))
+                if time.process_time() > limit:
+                    break
+        return self._further
 
     def _points(self, count: int) -> Iterator[Point]:
         for number, point in enumerate(p for raw in self.truth.points(3 * count) for p in in_domain(self.truth, raw)):
@@ -81,19 +100,30 @@ class Numbers:
     def compare(self, wrt: str) -> Comparison:
         """The gradient with respect to an argument against the true one."""
         if wrt not in self._compared:
-            self._compared[wrt] = self._against(self.truth, wrt)
+            self._compared[wrt] = self._with_further(wrt)
         return self._compared[wrt]
 
     def compare_value(self) -> Comparison | None:
         """The value that is returned against the true one, or None where none is returned or known."""
         if all(t.value is None for t in self.trials()) or self.truth.own:
             return None
-        return _Comparing(self, self.truth, None).comparison()
+        return self._with_further(None)
 
     def own_agrees(self, own: Truth, wrt: str) -> bool:
         """Whether the gradient is, in numbers, the derivative of what the code itself returns, ties aside."""
         found = self._against(own, wrt)
         return found.failure is None and (found.example is None or found.only_ties)
+
+    def _with_further(self, wrt: str | None) -> Comparison:
+        """The comparison at ordinary points, and at further ones where those show no mistake."""
+        found = _Comparing(self, self.truth, wrt).comparison()
+        if found.failure is not None or found.differing or not all(t.error is None for t in self.trials()):
+            return found
+        other = _Comparing(self, self.truth, wrt).comparison(self.further())
+        if other.example is None or other.only_ties:
+            return found if other.example is None or found.example is not None else replace(found, example=other.example, only_ties=True)
+        beyond = f"it is right at small sizes, and wrong at {sizes_text(other.example.sizes)}: the code does something else there"
+        return replace(found, example=other.example, only_ties=False, differing=other.differing, holes=(*found.holes, *other.holes), beyond=beyond)
 
     def _against(self, truth: Truth, wrt: str) -> Comparison:
         return _Comparing(self, truth, wrt).comparison()
@@ -102,7 +132,7 @@ class Numbers:
         """What the code raises, and where it returns NaN, at points where the truth has a value: once for each kind."""
         out: dict[type, str] = {}
         for t in self.trials():
-            if t.error is not None:
+            if t.error is not None and t.point.style != "enlarged":  # what is raised at huge numbers is a warning of the safety checks
                 at = sizes_text(t.point.sizes)
                 out.setdefault(type(t.error), f"it raises {type(t.error).__name__}{' at ' + at if at else ''}: {t.error}")
         holes = [(wrt, found.holes[0]) for wrt, found in self._compared.items() if found.holes]
@@ -124,8 +154,9 @@ class _Comparing:
         self.failure: str | None = None
         self.tried = 0
 
-    def comparison(self) -> Comparison:
-        for trial in self.numbers.trials():
+    def comparison(self, trials: Sequence[Trial] | None = None) -> Comparison:
+        """The comparison at these trials, or at all ordinary ones."""
+        for trial in self.numbers.trials() if trials is None else trials:
             self._at(trial)
         wrong = [(p, e) for kind, p, e in self.found if kind == "wrong" and e is not None]
         ties = [(p, e) for kind, p, e in self.found if kind == "tie" and e is not None]

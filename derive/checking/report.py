@@ -22,6 +22,7 @@ UNDECIDED = "undecided"
 WRONG = "wrong"
 CANNOT_RUN = "cannot run"
 
+_MOST_SHOWN = 64
 _LEVELS = {"proved": 3, "exact": 2, "numeric": 1}
 
 
@@ -78,6 +79,8 @@ class Example:
 
 def _literal(value: Any) -> str:
     array = np.asarray(value)
+    if array.size > _MOST_SHOWN:
+        return f"an array of shape {array.shape}: report.counterexample.arrays has its numbers"
     return repr(array.item()) if array.ndim == 0 else f"np.array({array.tolist()})"
 
 

@@ -21,6 +21,7 @@ Arrays = Mapping[str, Any]
 _NEAR = 1e-5       # how far away the nearby inputs are, relative to the entries
 _COARSE_NEAR = 0.03
 _TURNS = 4
+_DIRECTIONS = 8
 _ULPS = 64         # what is left to rounding without a closer look, in units of the last place
 _OBVIOUS = 1e-6    # a steady gap of this size at ordinary input is a mistake
 _LARGEST = 1e-4    # rounding of this size at ordinary input must be shown
@@ -132,7 +133,14 @@ class _Closer:
             return Verdict("same")
         place = _largest(np.where(here, gap, 0.0))
         alone = float(size[(slice(None), *place)].max()) < 1e-3 * gap[place]
+        if alone and not self.sides.coarse and self._smooth(place, float(gap[place])):
+            return Verdict("wrong", place)
         return Verdict("tie", place) if alone else self._rounding(place)
+
+    def _smooth(self, place: tuple[int, ...], gap: float) -> bool:
+        """Whether the truth has no kink here: on both sides, in many directions, it is what it is here, so that there is one right value."""
+        pairs = (_beside(self.point, turn, side * self.near, self.sides) for turn in range(_TURNS, _TURNS + _DIRECTIONS) for side in (1, -1))
+        return all(abs(float(self.sides.true(arrays)[place]) - float(self.t[place])) < 1e-2 * gap for arrays in pairs)
 
     def _entry(self, place: tuple[int, ...], middle: float) -> Verdict:
         """An entry whose gap stays: a mistake, unless rounding is seen to make it."""

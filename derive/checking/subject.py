@@ -165,6 +165,9 @@ class _Split:
         mapping = next((part for part in parts if isinstance(part, Mapping)), None)
         if mapping is not None:
             others = [part for part in parts if part is not mapping]
+            if others and parts[0] is mapping and not self.pair:
+                raise BadInput(f"{self.name} returns the loss last, and (loss, gradients) is expected.", place=self.place,
+                               hint="Return the loss first, or within the dict under the name 'loss'.")
             own = next((mapping[key] for key in ("loss", "cost", "value") if key in mapping), None)
             return (value if self.pair else others[0] if others else own), self._by_name(mapping)
         flat = [part for one in parts for part in (one if isinstance(one, (tuple, list)) else [one])]

@@ -218,7 +218,9 @@ class Patcher:
         self.alive.append(function)
         for cell, real in zip(cells, function.__closure__ or ()):
             if _filled(real):
-                cell.cell_contents = self.patch(real.cell_contents)
+                held = real.cell_contents
+                handed = code.co_filename.startswith(_ADAPTERS) and isinstance(held, FunctionType)  # the code to be checked, wherever it lives
+                cell.cell_contents = self.function(held) if handed else self.patch(held)
         new.__defaults__ = None if function.__defaults__ is None else tuple(map(self.patch, function.__defaults__))
         new.__kwdefaults__ = {name: self.patch(value) for name, value in (function.__kwdefaults__ or {}).items()} or None
         return new

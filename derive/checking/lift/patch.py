@@ -96,7 +96,9 @@ class Patcher:
         self._fill(names, function.__globals__, code)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if _filled(cell):
-                cells[name].cell_contents = self.patch(cell.cell_contents)
+                held = cell.cell_contents
+                handed = code.co_filename == adapters.__file__ and isinstance(held, FunctionType)  # the code to be checked, wherever it lives
+                cells[name].cell_contents = self.function(held) if handed else self.patch(held)
         new.__defaults__ = None if function.__defaults__ is None else tuple(map(self.patch, function.__defaults__))
         new.__kwdefaults__ = {name: self.patch(value) for name, value in (function.__kwdefaults__ or {}).items()} or None
         return new

@@ -36,8 +36,16 @@ def _shaped(setting: Setting, point: Point, name: str, array: np.ndarray) -> Fin
         return None
     shapes = [shape_words(shape, point) for shape in (array.shape, due)]
     words = f"the gradient with respect to {own} has shape {shapes[0]}, and {own} has {shapes[1]}"
-    grown = int(np.prod(np.broadcast_shapes(due, array.shape))) > array.size
+    grown = not _keeps(due, array.shape)
     return Finding(f"{words}: {own} − step · gradient would have another shape" if grown else words, grown)
+
+
+def _keeps(due: tuple[int, ...], own: tuple[int, ...]) -> bool:
+    """Whether an argument minus the gradient has the argument's number of entries."""
+    try:
+        return int(np.prod(np.broadcast_shapes(due, own))) == int(np.prod(due))
+    except ValueError:  # the two cannot even be subtracted
+        return False
 
 
 def empty_batch(setting: Setting) -> Iterator[Finding]:
