@@ -52,7 +52,8 @@ def _on_data(part: Expr) -> bool:
 
 def _signs(gap: Expr, story: Story, points: Sequence[Point], *, strict: bool) -> set[bool]:
     """Whether the gap is positive, over all entries at all points but those of ties; both where that cannot be told.  A gap of 0 tells nothing
-    where strict."""
+    where strict.
+    """
     seen: set[bool] = set()
     for point in (p for p in points if p.style != "ties"):
         try:
