@@ -5,6 +5,7 @@ The code gets copies, so that it can change its inputs without harm; that it doe
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -84,7 +85,7 @@ class Numbers:
             self._further = []
             limit = time.process_time() + _SECONDS
             for point in further_points(self.subject, self.truth):
-                value, error = outcome(lambda arrays=point.arrays: self.truth.value(arrays))
+                value, error = outcome(functools.partial(self.truth.value, point.arrays))
                 if error is None and (value is None or np.isfinite(np.asarray(value, dtype=float)).all()):
                     self._further.append(attempt(self.subject, point))
                 if time.process_time() > limit:

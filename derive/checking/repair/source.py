@@ -13,6 +13,7 @@ import linecache
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from derive.errors import Place
@@ -134,7 +135,8 @@ class Unit:
         """(the change as a unified diff with the file's own line numbers, the first changed line)."""
         old, new = self.text.splitlines(), text.splitlines()
         blocks = [b for b in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if b[0] != "equal"]
-        out = [f"--- {self.file}", f"+++ {self.file}"]
+        name = Path(self.file).name
+        out = [f"--- {name}", f"+++ {name}"]
         shift = 0
         for _, i, j, k, n in blocks:
             out.append(f"@@ -{_range(self.first + i, j - i)} +{_range(self.first + i + shift, n - k)} @@")
