@@ -248,7 +248,7 @@ class _Check:
 
 def _not_everywhere(report: Report, case: Case) -> Report:
     """A gradient that agrees in numbers where it runs, and raises at other sizes at which the truth has a value, cannot run."""
-    raised = [t for t in case.numbers.trials() if t.error is not None]
+    raised = [t for t in case.numbers.trials() if t.error is not None and t.point.style != "enlarged"]
     if not raised or level_of(report.verdict) not in ("numeric", "exact"):
         return report
     return replace(report, verdict=CANNOT_RUN, diagnosis=("where it runs it agrees, but it does not run everywhere", *report.diagnosis))
