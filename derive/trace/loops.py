@@ -30,7 +30,7 @@ def written_out_steps(params: dict[str, Any], inputs: Sequence[Value], run: Run,
     Raises:
         NotYet: the length is symbolic.
     """
-    length, fixed, carried = params["length"], params["num_consts"], params["num_carry"]
+    length, (fixed, carried) = params["length"], _counts(params)
     if not isinstance(length, int):
         raise NotYet(f"A loop over {length} steps is a recurrence of symbolic length, and has no row.",
                      hint='Give that dimension a number, such as shapes={"x": "5 n d"}: the steps are then written out.')
@@ -42,6 +42,14 @@ def written_out_steps(params: dict[str, Any], inputs: Sequence[Value], run: Run,
         collected[t] = [name(t, value) for value in outputs[carried:]]
     columns = [[collected[t][k] for t in range(length)] for k in range(len(collected[0]))] if length else []
     return [*carries, *(by_position(column, 0) for column in columns)]
+
+
+def _counts(params: dict[str, Any]) -> tuple[int, int]:
+    """How many inputs are constants, and how many are carried; JAX 0.12 groups the inputs instead of counting them."""
+    if "num_consts" in params:
+        return params["num_consts"], params["num_carry"]
+    constants, carries, _ = params["ft_in"].unpack()
+    return len(list(constants)), len(list(carries))
 
 
 def _row(x: Value, t: int) -> Value:
