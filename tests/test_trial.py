@@ -68,3 +68,8 @@ def test_a_gradient_that_differs_only_at_a_tie_of_a_smooth_loss_is_wrong_at_that
 def test_a_gradient_of_the_reference_loss_is_never_right_for_its_own_loss_alone():
     assert classifier(classifiers.clipped).own == WRONG
     assert classifier(classifiers.sum_in_place_of_mean).verdict == OWN_LOSS
+
+
+def test_what_the_code_prints_is_kept_from_the_terminal(capsys):
+    derive.check(regressions.talkative, wrt="w", shapes=regressions.SHAPES)
+    assert capsys.readouterr().out == ""

@@ -6,6 +6,7 @@ A branch such as `if m > 50`, a loop that ends after ten rows or a slice of 32 i
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import CodeType
@@ -25,6 +26,7 @@ _LEAST = 4        # smaller sizes are tried anyway
 _MOST = 2048
 _NUMBERS = 3
 _ENTRIES = 20_000
+_POINTS = 18
 _DEPTH = 3
 
 
@@ -41,12 +43,10 @@ def further_points(subject: Subject, truth: Truth) -> Iterator[Point]:
     for argument in truth.arguments:
         if argument.kind == "float" and argument.shape and argument.name != "dout":
             yield replace(first, arrays={**first.arrays, argument.name: np.zeros_like(first.arrays[argument.name])}, style="ties")
-    for number in _numbers(subject)[:_NUMBERS]:
-        for name in sizes_of(truth.arguments):
-            for value in (number, number + 1, number + 2):
-                found = _resized(truth.arguments, truth.bounds, first, {name: value})
-                if found is not None:
-                    yield found
+    numbers, names = _numbers(subject)[:_NUMBERS], sizes_of(truth.arguments)
+    sizes = [{name: number + more} for more in (1, 0, 2) for number in numbers for name in names]
+    found = (_resized(truth.arguments, truth.bounds, first, one) for one in sizes)
+    yield from itertools.islice((point for point in found if point is not None), _POINTS)
 
 
 def _numbers(subject: Subject) -> list[int]:

@@ -28,7 +28,7 @@ from derive.points import Point, is_strength
 __all__ = ["Comparison", "Numbers", "Trial"]
 
 _COUNT = 9
-_SECONDS = 1.5  # of processor time, for further points
+_SECONDS = 4.0  # of processor time, for further points
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import io
 import itertools
 import textwrap
 import warnings
@@ -81,7 +83,7 @@ class OwnLoss:
         return self._value(arrays)
 
     def _value(self, arrays: Mapping[str, Any]) -> np.ndarray:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
+        with warnings.catch_warnings(), np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             value, _ = self.subject.run({name: np.array(v) if np.ndim(v) else np.asarray(v)[()] for name, v in arrays.items()})
         return np.asarray(value, dtype=float)

@@ -64,6 +64,26 @@ def soft_absolute(w, X, y):
     return X.T @ (np.sign(r) * (1 - np.exp(-2 * np.abs(r))) / (1 + np.exp(-2 * np.abs(r))))
 
 
-RIGHT = ((plain_numbers, logistic), (by_sign, logistic), (soft_absolute, log_cosh))
-WRONG = ((forgotten_zero, logistic), (ten_rows_at_most, logistic))
+def lasso(w, X, y):
+    return 0.5 * jnp.sum((X @ w - y) ** 2) + 0.7 * jnp.sum(jnp.abs(w))
+
+
+def any_sign_at_zero(w, X, y):
+    return X.T @ (X @ w - y) + 0.7 * np.where(w > 0, 1.0, np.where(w < 0, -1.0, 0.25))
+
+
+def no_subgradient_at_zero(w, X, y):
+    return X.T @ (X @ w - y) + 0.7 * np.where(w > 0, 1.0, np.where(w < 0, -1.0, 5.0))
+
+
+def talkative(w, X, y):
+    r = X @ w - y
+    print("loss", r @ r)
+    if r @ r > 3:
+        print("large")
+    return r @ r, 2 * X.T @ r
+
+
+RIGHT = ((any_sign_at_zero, lasso), (plain_numbers, logistic), (by_sign, logistic), (soft_absolute, log_cosh))
+WRONG = ((no_subgradient_at_zero, lasso), (forgotten_zero, logistic), (ten_rows_at_most, logistic))
 NOT_SEEN = ((straight_near_zero, log_cosh),)
