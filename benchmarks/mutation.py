@@ -24,6 +24,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_
 sys.path[:0] = [str(Path(__file__).parent.parent / "tests"), str(Path(__file__).parent)]
 
 from mutants import table  # noqa: E402
+from mutants.conventions import conventions  # noqa: E402
 from mutants.mutate import Mutant, all_mutants, sample  # noqa: E402
 from mutants.outcome import Outcome, outcomes  # noqa: E402
 from mutants.peers import verdicts  # noqa: E402
@@ -43,7 +44,7 @@ def bases(names: str) -> list[Variant]:
 
 @cache
 def chosen(variant: Variant, each: int, rewrites: int, seed: int) -> list[Mutant]:
-    return sample(all_mutants(variant), each, seed) + sample(all_mutants(variant, True), rewrites, seed)
+    return sample(all_mutants(variant), each, seed) + sample(all_mutants(variant, True), rewrites, seed) + conventions(variant)
 
 
 def shares(total: int, variants: Sequence[Variant]) -> int:

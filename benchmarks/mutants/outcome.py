@@ -61,12 +61,15 @@ def outcome(mutant: Mutant, ask: Ask | None = None) -> Outcome:
     if kind == "same" and said.verdict.startswith(("wrong", "cannot", "right for its own")):
         kind, where = at_example(functions, mutant.variant, said) or (kind, where)
     return Outcome(mutant.variant.name, mutant.kind, mutant.label, kind, where, said.verdict, said.loss, said.ok, said.words, round(said.seconds, 3),
-                   alarm(kind, said), mutant.text,
+                   alarm(kind, said, mutant.variant.family.change is not None), mutant.text,
                    ask(functions, mutant.variant, spots(mutant.variant.family, len(functions) == 2)[0])
                    if ask is not None and (kind == "same" or truth.gap > 1e-9) else {})
 
 
-def alarm(truth: str, said: Answer) -> str:
+def alarm(truth: str, said: Answer, convention: bool = False) -> str:
+    """What is wrong with the answer; another convention is right for its own loss, and must be called that or less."""
+    if convention and truth == "same":
+        return "false accept" if said.ok else "false alarm" if said.verdict.startswith(("wrong", "cannot run", "fault")) else ""
     if truth in ("different", "crashes", "crashes somewhere") and said.ok:
         return "false accept"
     if truth == "same" and said.verdict.startswith(("wrong", "cannot run", "right for its own")):

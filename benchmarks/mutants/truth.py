@@ -70,6 +70,7 @@ def precise(family: Family, arrays: Mapping[str, Any], layer: bool, rng: np.rand
     given = {name: digits(value) for name, value in arrays.items()}
     with np.errstate(all="ignore"):
         value = on_digits(family.reference)(**given)
+        value = value if family.change is None else family.change(value, given)
     if layer and dout is None:
         assert rng is not None
         dout = rng.normal(size=np.shape(value))
@@ -184,8 +185,8 @@ def at(functions: Functions, variant: Variant, spot: Spot) -> tuple[float, float
 
 @cache
 def noise(variant: Variant) -> tuple[float, ...]:
-    """How far rounding alone takes the unchanged functions, at each point; nothing is known of that for wrong ones."""
-    if not variant.right:
+    """How far rounding alone takes the unchanged functions, at each point; nothing is known of that for wrong ones and another convention."""
+    if not variant.right or variant.family.change is not None:
         return (0.0,) * len(everywhere(variant))
     with np.errstate(all="ignore"):
         return tuple(max(at(variant.functions, variant, spot)) for spot in everywhere(variant))

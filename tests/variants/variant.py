@@ -20,6 +20,7 @@ class Family:
         "share" (positive, summing to one along the last axis).
     assume: what derive may assume, as text.
     sizes: sizes to run at, where not all sizes go together.
+    change: another convention: of the reference's value and the arguments, the value that the function returns.
     """
 
     reference: Callable[..., Any]
@@ -28,6 +29,7 @@ class Family:
     draws: Mapping[str, str] = field(default_factory=dict)
     assume: tuple[str, ...] = ()
     sizes: tuple[Mapping[str, int], ...] = ()
+    change: Callable[[Any, Any], Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
