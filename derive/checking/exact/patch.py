@@ -1,15 +1,12 @@
-"""Rebuilds a function so that its `np`, its `math`, some builtins and its helpers work on symbolic numbers; the user's module is never changed."""
+"""What the names of a function mean while it is run on symbolic numbers: its `np`, its `math`, some builtins."""
 
 from __future__ import annotations
 
 import builtins
-import copy
 import math
-import sys
-import sysconfig
 from collections.abc import Callable, Mapping
-from types import CellType, FunctionType, MethodType, ModuleType
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,14 +14,12 @@ from derive.checking.exact.entries import Entries, plain, symbolic
 from derive.checking.exact.numbers import Count, Number, as_number, is_number
 from derive.checking.exact.table import TABLE, call
 from derive.checking.exact.ufuncs import ELEMENTWISE, apply
-from derive.checking.lift.session import Session, refuse
+from derive.checking.lift.rebuild import Rebuilder
+from derive.checking.lift.session import refuse
 from derive.index import Const
 
 __all__ = ["Patcher"]
 
-_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-_OURS = __file__.rpartition("checking")[0]
-_ADAPTERS = _OURS + "checking/adapters"
 # Functions that make arrays, or whose value on known numbers has no exact float.
 _ALWAYS = {
     "zeros", "ones", "zeros_like", "ones_like", "full", "full_like", "eye", "identity", "empty", "empty_like", "array", "asarray", "sqrt", "exp",
@@ -110,150 +105,39 @@ class _Ufunc:
         return getattr(self.real, method)
 
 
-class _Module(ModuleType):
-    """Stands for a module: its attributes are patched when they are asked for."""
+class Patcher(Rebuilder):
+    """Rebuilds functions, each once, for one run."""
 
-    def __init__(self, patcher: Patcher, real: ModuleType) -> None:
-        super().__init__(real.__name__)
-        self.__dict__.update(_patcher=patcher, _real=real)
+    builtins: ClassVar[Mapping[str, Any]] = {**vars(builtins), **_BUILTINS}
 
-    def __getattr__(self, name: str) -> Any:
-        real: ModuleType = self._real
-        if real is np and name in _REFUSED:
-            refuse(_REFUSED[name])
-        if real in (np, math) and name in _CONSTANTS:
-            return _CONSTANTS[name]
-        return self._patcher.patch(getattr(real, name))
-
-
-class Patcher:
-    """Rebuilds functions, each once, for one run.
-
-    Args:
-        session: the run; the files of rebuilt functions are noted there.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.made: dict[int, Any] = {}
-        self.alive: list[Any] = []
-
-    def patch(self, value: Any) -> Any:
-        """What stands for a value that the user's function can see."""
-        if isinstance(value, ModuleType):
-            return self._module(value)
-        if isinstance(value, FunctionType) and _is_users(value.__code__.co_filename):
-            return self.function(value)
-        if isinstance(value, MethodType) and isinstance(value.__func__, FunctionType):
-            return MethodType(self.patch(value.__func__), self._copied(value.__self__))
-        if isinstance(value, type) and _is_users(getattr(sys.modules.get(value.__module__), "__file__", None) or ""):
-            return self._class(value)
+    def stand_in(self, value: Any) -> Any:
+        """What stands for an array of numbers, or a function of Python's, of math or of NumPy's."""
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-            return Entries.of(plain(value), "float")
-        if isinstance(value, (list, tuple, dict)):
-            return self._container(value)
+            return self.copies.once(value, lambda array: Entries.of(plain(array), "float"))
         return _replacement(value)
 
-    def patched(self, function: FunctionType | MethodType) -> Callable[..., Any]:
-        """The function that is run, wherever it is defined."""
-        if isinstance(function, MethodType):
-            return MethodType(self.function(function.__func__), self._copied(function.__self__))  # type: ignore[arg-type]  # a plain function
-        return self.function(function)
-
-    def _container(self, value: Any) -> Any:
-        """A copy, the same one each time, so that what the run stores is not left in the user's own."""
-        if type(value) not in (list, tuple, dict):
-            return value
-        if isinstance(value, tuple):
-            return tuple(map(self.patch, value))
-        if id(value) not in self.made:
-            self.alive.append(value)
-            made = self.made[id(value)] = type(value)()
-            if isinstance(value, dict):
-                made.update({key: self.patch(part) for key, part in value.items()})
-            else:
-                made.extend(map(self.patch, value))
-        return self.made[id(value)]
-
-    def _copied(self, owner: Any) -> Any:
-        """A copy of the object that a method belongs to, for the same reason."""
-        if id(owner) not in self.made:
-            self.alive.append(owner)
-            self.made[id(owner)] = copy.copy(owner)
-        return self.made[id(owner)]
-
-    def _module(self, module: ModuleType) -> ModuleType:
-        known = module in (np, math, np.linalg, builtins) or module.__name__.startswith(("numpy.lib", "scipy.special"))
-        if not known and not _is_users(getattr(module, "__file__", None) or ""):
-            return module
-        if id(module) not in self.made:
-            self.made[id(module)] = _Module(self, module)
-        found: ModuleType = self.made[id(module)]
-        return found
-
-    def _class(self, value: type) -> Any:
-        """The class with patched methods."""
-        if id(value) not in self.made:
-            self.alive.append(value)
-            names = {name: part for name, part in vars(value).items() if name not in ("__dict__", "__weakref__")}
-            bases = tuple(self.patch(base) for base in value.__bases__)
-            made = self.made[id(value)] = type(value)(value.__name__, bases, names)
-            for name, part in names.items():
-                if isinstance(part, (FunctionType, staticmethod, classmethod)):
-                    inner = part if isinstance(part, FunctionType) else part.__func__
-                    wrap: Any = type(part)
-                    setattr(made, name, self.patch(inner) if inner is part else wrap(self.patch(inner)))
-        return self.made[id(value)]
-
-    def function(self, function: FunctionType) -> FunctionType:
-        """The function with patched globals, closure and defaults."""
-        found: FunctionType | None = self.made.get(id(function))
-        if found is not None:
-            return found
-        code = function.__code__
-        self.session.files.add(code.co_filename)
-        cells = tuple(CellType() for _ in code.co_freevars)
-        new = FunctionType(code, self._globals(function.__globals__), function.__name__, None, cells)
-        self.made[id(function)] = new
-        self.alive.append(function)
-        for cell, real in zip(cells, function.__closure__ or ()):
-            if _filled(real):
-                held = real.cell_contents
-                handed = code.co_filename.startswith(_ADAPTERS) and isinstance(held, FunctionType)  # the code to be checked, wherever it lives
-                cell.cell_contents = self.function(held) if handed else self.patch(held)
-        new.__defaults__ = None if function.__defaults__ is None else tuple(map(self.patch, function.__defaults__))
-        new.__kwdefaults__ = {name: self.patch(value) for name, value in (function.__kwdefaults__ or {}).items()} or None
-        return new
-
-    def _globals(self, real: dict[str, Any]) -> dict[str, Any]:
-        if id(real) in self.made:
-            known: dict[str, Any] = self.made[id(real)]
-            return known
-        names: dict[str, Any] = {}
-        self.made[id(real)] = names
-        self.alive.append(real)
-        names.update({name: value if name.startswith("__") else self.patch(value) for name, value in list(real.items())})
-        names["__builtins__"] = {**vars(builtins), **_BUILTINS, "__import__": self._import}
-        return names
-
-    def _import(self, name: str, outer: Mapping[str, Any] | None = None, local: Any = None, fromlist: Any = (), level: int = 0) -> Any:
-        found = __import__(name, outer, local, fromlist, level)
-        return self.patch(found) if isinstance(found, ModuleType) else found
+    def attribute(self, module: ModuleType, name: str) -> Any:
+        """What module.name is."""
+        if module is np and name in _REFUSED:
+            refuse(_REFUSED[name])
+        if module in (np, math) and name in _CONSTANTS:
+            return _CONSTANTS[name]
+        return self.patch(getattr(module, name))
 
 
 def _replacement(value: Any) -> Any:
-    """What stands for a function of Python, of math or of NumPy; the value itself where nothing does."""
+    """What stands for a function of Python, of math or of NumPy; None where nothing does."""
     if isinstance(value, np.ufunc):
         return _Ufunc(value)
     if isinstance(value, type) or not callable(value):
-        return _Float if value is float else value
+        return _Float if value is float else None
     name = getattr(value, "__name__", "")
     if name in _BUILTINS and getattr(builtins, name, None) is value:
         return _BUILTINS[name]
     if name in _MATH and getattr(math, name, None) is value:
         return _math(_MATH[name], getattr(math, name))
     module = getattr(value, "__module__", None) or ""
-    return _dispatch(name, value) if module.startswith("numpy") and not module.startswith("numpy.random") else value
+    return _dispatch(name, value) if module.startswith("numpy") and not module.startswith("numpy.random") else None
 
 
 def _math(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -263,15 +147,3 @@ def _math(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         return apply(name, "__call__", *map(as_number, args))
 
     return apply_to
-
-
-def _filled(cell: CellType) -> bool:
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
-
-
-def _is_users(file: str) -> bool:
-    """Whether a file is the user's own, or joins the user's functions: neither of a library, nor otherwise of derive."""
-    return bool(file) and (file.startswith(_ADAPTERS) or not file.startswith((*_LIBRARIES, "<frozen", _OURS)))

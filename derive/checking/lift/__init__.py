@@ -2,7 +2,7 @@
 
 Layers (imports point only upward): sizes | session, registry | digits | storage | choices, arrays | masked, listed, filling | elementwise,
 comparing | selection | masking, access, reductions, products, shapes, joining, create, matrices | standins, loops | mapping, python |
-comprehensions, bytecode, rewrite, objects | patch | outputs | lifting.
+comprehensions, bytecode, rewrite, objects | rebuild | patch | outputs | lifting.
 """
 
 from derive.checking.lift import access, comparing, create, elementwise, joining, mapping, masking, matrices, products, reductions, scipy_rows, shapes

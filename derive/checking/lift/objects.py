@@ -36,11 +36,15 @@ class Copies:
         make = self._maker(value)
         return None if make is None else make(value)
 
+    def once(self, value: Any, copied: Callable[[Any], Any]) -> Any:
+        """The copy that is made of a value, the same one each time."""
+        return self.made[id(value)] if id(value) in self.made else self._keep(value, copied(value))
+
     def _maker(self, value: Any) -> Callable[[Any], Any] | None:
         if type(value) in (list, dict, set, tuple):
             return self._container
         if type(value) is np.ndarray:
-            return lambda array: self._keep(array, array.copy())
+            return lambda array: self.once(array, np.copy)
         if isinstance(value, functools.partial):
             return lambda part: functools.partial(self.patch(part.func), *map(self.patch, part.args), **self._dict(part.keywords))
         if isinstance(value, MethodType) and isinstance(value.__func__, FunctionType):
