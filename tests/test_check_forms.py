@@ -230,3 +230,19 @@ def test_the_loss_is_judged_apart_from_the_gradient():
         return -np.mean(y * p), X.T @ (p - y) / len(X)
     report = derive.check(no_logarithm, logistic, "w", {"w": "d", "X": "m d", "y": "int m"})
     assert report.level == "proved" and report.own == "wrong" and report.loss.startswith("differs") and not report.ok and report.wrong
+
+
+def test_one_place_that_reads_a_matrix_transposed_is_a_slip() -> None:
+    """R is read once, with its indices exchanged: right for Rᵀ, and no way to write that R is given so."""
+    def ratings(u, v, r):
+        return jnp.sum((r - u @ v.T) ** 2)
+
+    def slipped(u, v, r):
+        return -2 * (r.T - u @ v.T) @ v
+
+    def meant(u, v, r):
+        return -2 * (np.asarray(r).T - u @ v.T) @ v + 0 * r.sum()
+    shapes = {"u": "a k", "v": "b k", "r": "a b"}
+    assert not derive.check(slipped, ratings, "u", shapes).ok
+    assert derive.check(slipped, ratings, "u", shapes, layouts={"r": "transposed"}).ok
+    assert derive.check(meant, ratings, "u", shapes).ok

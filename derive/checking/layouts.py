@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from derive.checking.adapters import Layout
 from derive.checking.subject import Subject
@@ -45,10 +49,30 @@ def _width(label: str, arguments: Sequence[Argument], bounds: Mapping[str, Seque
     return None
 
 
-def candidates(subject: Subject, arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]], raised: bool) -> Iterator[dict[str, Layout]]:
+# What asks for the form of an array, and not for its entries.
+_FORM = frozenset({"shape", "size", "ndim", "dtype"})
+
+
+def _uses(function: Callable[..., Any], name: str) -> int:
+    """How often a function reads the entries of its parameter; many where its source is not known."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return 2
+    form = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _FORM}
+    return sum(isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load) and id(node) not in form for node in ast.walk(tree))
+
+
+def _turned(subject: Subject, argument: str, wrt: Sequence[str]) -> bool:
+    """Whether code that is right for this argument transposed means it so: a single place that reads it could be a slip of two indices."""
+    return argument in wrt or sum(_uses(part, subject.names[argument]) for part in subject.parts) > 1
+
+
+def candidates(subject: Subject, arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]], raised: bool,
+               wrt: Sequence[str] = ()) -> Iterator[dict[str, Layout]]:
     """Layouts to try in turn: those that change shapes where the code raises as it is, two values where it is wrong."""
     taken = [a for a in arguments if a.name in subject.names and a.name != "dout"]
-    matrices = [a.name for a in taken if a.kind == "float" and len(a.shape) == 2 and ONE not in a.shape]
+    matrices = [a.name for a in taken if a.kind == "float" and len(a.shape) == 2 and ONE not in a.shape and _turned(subject, a.name, wrt)]
     labels = [a.name for a in taken if a.kind == "int" and len(a.shape) == 1]
     hot = {name: Layout("one-hot", width) for name in labels if (width := _width(name, arguments, bounds)) is not None}
     if raised:
