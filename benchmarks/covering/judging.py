@@ -1,0 +1,158 @@
+"""One row and one argument: does it derive, is it proved, does its code agree with autodiff, and what happens at large numbers."""
+
+from __future__ import annotations
+
+import inspect
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import oracle
+from library import Row
+
+import derive
+from covering.numbers import LARGE, relative, size_text, trials
+from derive.trace import read
+from derive.trace.read import Program
+from derive.trace.shapes import call
+
+FLOOR = 1e-11  # a gradient whose exact value is 0 everywhere leaves rounding alone
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A line of the page.
+
+    Attributes:
+        error: what the derivation or the code met; empty where there is both.
+        proved: the verdict of `derive.check` on the emitted code.
+        gap: the largest relative difference from `jax.vjp` in 64-bit, over unequal sizes and all ones.
+        large: what happens at 1e2, 1e3 and 1e4 times as large arguments.
+    """
+
+    group: str
+    label: str
+    wrt: str
+    seconds: float = 0.0
+    steps: int = 0
+    operations: int = 0
+    error: str = ""
+    proved: str = ""
+    gap: float = float("nan")
+    settings: int = 0
+    large: str = ""
+
+    @property
+    def derived(self) -> bool:
+        return self.steps > 0
+
+    def agrees(self, tolerance: float) -> bool:
+        return self.gap <= tolerance
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def covered(group: str, row: Row, wrt: str, *, prove: bool = True) -> Covered:
+    """Derive, emit, run, compare, prove."""
+    start = time.process_time()
+    try:
+        d = derive.vjp(row.function, wrt, dict(row.shapes))
+    except derive.DeriveError as error:
+        return Covered(group, row.label, wrt, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
+    except Exception as error:  # a fault of derive's own, which the page must show and not hide
+        return Covered(group, row.label, wrt, error=f"fault: {type(error).__name__}: {error}")
+    seconds = time.process_time() - start
+    known = {"group": group, "label": row.label, "wrt": wrt, "seconds": seconds, "steps": max(len(d.steps), 1)}
+    try:
+        function = d.function()
+    except derive.DeriveError as error:
+        return Covered(**known, error=f"code: {type(error).__name__}: {' '.join(str(error).split())}")
+    program = read(row.function, dict(row.shapes))
+    try:
+        gap, count = agreement(row, program, wrt, function)
+    except Exception as error:  # emitted code that raises is a fault, and shown
+        return Covered(**known, error=f"code raises {type(error).__name__}: {error}")
+    return Covered(**known, operations=size_of(d.numpy()), gap=gap, settings=count, large=at_large(row, program, d, function),
+                   proved=verdict(row, program, wrt, function) if prove else "")
+
+
+def size_of(source: str) -> int:
+    """Statements of the emitted code."""
+    return sum(bool(line.strip()) and not line.strip().startswith(("#", "import", "def", '"')) for line in source.splitlines())
+
+
+def called(function: Callable[..., Any], arrays: dict[str, Any], dout: Any) -> Any:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        taken = inspect.signature(function).parameters
+        return function(**{name: value for name, value in {**arrays, "dout": dout}.items() if name in taken})
+
+
+def incoming(value: Any) -> Any:
+    return np.random.default_rng(7).normal(size=np.shape(value))
+
+
+def agreement(row: Row, program: Program, wrt: str, function: Callable[..., Any]) -> tuple[float, int]:
+    """(largest relative difference, how many settings were run)."""
+    worst, count = 0.0, 0
+    for _, arrays in trials(row, program):
+        dout = incoming(oracle.run(row.function, arrays))
+        expected = oracle.pulled_back(row.function, [wrt], arrays, dout)[wrt]
+        found = called(function, arrays, dout)
+        gap = relative(found, expected)
+        if gap > row.tolerance and np.shape(found) == expected.shape and float(np.max(np.abs(found - expected))) < FLOOR:
+            gap = 0.0
+        worst, count = max(worst, gap) if gap == gap else float("nan"), count + 1
+        if gap != gap:
+            break
+    return worst, count
+
+
+def at_large(row: Row, program: Program, d: Any, function: Callable[..., Any]) -> str:
+    """The emitted code at large arguments against 50 digits: '' where it is right, else the first factor at which it is not; JAX's own NaN is said."""
+    words = []
+    for scale in LARGE:
+        sizes, arrays = next(iter(trials(row, program, scale)), (None, None))
+        if sizes is None or arrays is None:
+            return ""
+        value = oracle.run(row.function, arrays)
+        dout = incoming(value)
+        try:
+            expected = oracle.backward(d.story, sizes, {**arrays, "dout": dout})
+        except (OverflowError, ZeroDivisionError, ValueError):
+            return "".join(words) or f"no oracle at {scale:g}"
+        if not np.isfinite(expected).all():
+            continue
+        if not np.isfinite(oracle.pulled_back(row.function, [d.wrt], arrays, dout)[d.wrt]).all():
+            words.append(f"autodiff is NaN or ∞ at {scale:g}. ")
+        gap = relative(called(function, arrays, dout), expected)
+        if not gap <= max(row.tolerance, 1e-6):
+            return "".join(words) + f"off by {gap:.1g} at {scale:g}"
+    return "".join(words).strip()
+
+
+def scalar(row: Row, program: Program) -> tuple[Callable[..., Any], dict[str, str]]:
+    """Σ dout · value, as one loss of all arguments and the incoming gradient: what the backward pass is the gradient of."""
+    names = [*row.shapes, "dout"]
+
+    def paired(*given: Any) -> Any:
+        *own, dout = given
+        return jnp.sum(call(row.function, dict(zip(row.shapes, own))) * dout)
+    paired.__signature__ = inspect.Signature([inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in names])  # type: ignore[attr-defined]
+    return paired, {**row.shapes, "dout": " ".join(map(size_text, program.shape))}
+
+
+def verdict(row: Row, program: Program, wrt: str, function: Callable[..., Any]) -> str:
+    """How far the emitted code is proved to be the backward pass, by the check of handwritten gradients."""
+    loss, shapes = scalar(row, program)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return derive.check(function, loss, wrt, shapes, explain=False, returns=[wrt]).verdict
+    except Exception as error:  # as above: shown
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
