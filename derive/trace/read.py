@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 import linecache
 import os
-import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -26,6 +24,7 @@ from derive.trace.digits import taken_apart
 from derive.trace.loops import written_out_steps
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
+from derive.trace.trees import notes_of, source_of
 
 __all__ = ["Program", "reachable", "read"]
 
@@ -60,25 +59,17 @@ def read(function: Callable[..., Any], shapes: Shapes = None) -> Program:
     arguments = argument_shapes(function, shapes)
     closed = traced(function, arguments)
     reader = _Reader(function, arguments)
+    for assumption in notes_of(function):
+        reader.assume(assumption)
     jaxpr = getattr(closed, "jaxpr", closed)
     constants = [reader.constant(value) for value in closed.consts]
     outputs = reader.run(jaxpr, [*constants, *(reader.argument(argument) for argument in arguments)], top=True)
     return reader.program(outputs)
 
 
-def _source(function: Callable[..., Any], arguments: tuple[Argument, ...]) -> Source:
-    plain = inspect.unwrap(function)
-    try:
-        text = textwrap.dedent(inspect.getsource(plain))
-    except (OSError, TypeError):
-        text = ""
-    name = getattr(plain, "__name__", "f")
-    return Source(name if name.isidentifier() else "f", text, place_of(function), arguments)
-
-
 class _Reader:
     def __init__(self, function: Callable[..., Any], arguments: tuple[Argument, ...]) -> None:
-        self.source = _source(function, arguments)
+        self.source = source_of(function, arguments)
         self.place = place_of(function)
         self.definitions: list[Definition] = []
         self.assumptions: dict[tuple[str, Expr | None], Assumption] = {}
@@ -243,6 +234,8 @@ class _Reader:
                     self.add(name, value, indices, body, 0)
             else:
                 self.add(name, value, indices, body, 0)
+        if self.definitions[-1].shape != value.shape:  # named before axes of size 1 were added or dropped
+            self.definitions[-1] = replace(self.definitions[-1], shape=value.shape)
         return Program(self.source, reachable(self.definitions), value.shape, tuple(self.assumptions.values()),
                        tuple(f"the literal {text} is read as {exact}" for text, exact in self.literals.items()))
 
