@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from derive.errors import Place
 from derive.index import Expr, Index, Iverson, sub
 
-__all__ = ["Argument", "Assumption", "Definition", "Section", "Source", "Step", "Story", "label_in_range"]
+__all__ = ["Argument", "Assumption", "Definition", "Packed", "Section", "Source", "Step", "Story", "label_in_range"]
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,28 @@ class Argument:
 
 
 @dataclass(frozen=True)
+class Packed:
+    """A parameter of the user's function that is a tree of arrays: its name, and the Python text that reaches each array, by argument name."""
+
+    name: str
+    reach: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Source:
-    """The user's function as text, with the arguments that were traced."""
+    """The user's function as text, with the arguments that were traced; `packed` tells which of them come out of a tree."""
 
     name: str
     text: str
     place: Place | None
     arguments: tuple[Argument, ...]
+    packed: tuple[Packed, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the user's own parameters, in order: a tree under its own name, in place of its arrays."""
+        trees = {leaf: packed.name for packed in self.packed for leaf in packed.reach}
+        return tuple(dict.fromkeys(trees.get(a.name, a.name) for a in self.arguments))
 
     def argument(self, name: str) -> Argument:
         """The argument of that name."""
@@ -116,6 +131,7 @@ class Story:
         source: the user's function.
         kind: 'gradient', 'vjp', 'jacobian' or 'hessian'.
         wrt: the argument that the derivative is taken in.
+        first: of a Hessian, the argument whose gradient is differentiated again, where it is another one; else empty.
         definitions: the program, in order, as the user wrote it.
         cleaned: bodies to reason with where they differ from what was written (the shift removed), by name.
         cotangents: named derivatives of the loss, in the order in which they are computed.
@@ -137,6 +153,17 @@ class Story:
     conventions: tuple[str, ...] = ()
     facts: tuple[tuple[Expr, Expr], ...] = ()
     cleaned: Mapping[str, Expr] = field(default_factory=dict)
+    first: str = ""
+
+    @property
+    def wrt_all(self) -> tuple[str, ...]:
+        """The arguments that the derivative is taken in, the first one first."""
+        return (self.first, self.wrt) if self.first else (self.wrt,)
+
+    @property
+    def wrt_words(self) -> str:
+        """The same in words: "w and b"."""
+        return " and ".join(self.wrt_all)
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -1,187 +1,23 @@
-"""The derivative of a JAX function, as a value that can be read, printed, run and checked."""
+"""Asking for a derivative: the gradient, the backward pass, the Jacobian and the Hessian of a JAX function."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from derive import emit, render
 from derive.assume import declared
 from derive.calculus.differentiate import differentiate
-from derive.derivation import Assumption, Definition, Story
-from derive.emit import matrix
-from derive.errors import BadInput, NotYet
-from derive.index import Expr
-from derive.render.part import Part, part, titles
-from derive.render.telling import document, story_notation
-from derive.rules.functions import FUNCTIONS
-from derive.rules.identities import IDENTITIES
-from derive.rules.theorems import THEOREMS
-from derive.sympy_border import FUNCTIONS as EXPLICIT
-from derive.sympy_border import to_sympy
+from derive.errors import BadInput, DeriveError
+from derive.result import STATEMENTS, Derivation, SympyStep, assumption_texts
 from derive.trace import Program, read
 from derive.trace.read import reachable
 from derive.trace.shapes import Shapes, place_of
+from derive.trace.trees import Form, formed
 
 __all__ = ["STATEMENTS", "Derivation", "SympyStep", "Wrt", "assumption_texts", "gradient", "hessian", "jacobian", "vjp"]
 
-# Each rule that a step can name: what it says in plain words, and in LaTeX.
-STATEMENTS: dict[str, tuple[str, str]] = {
-    **{row.name: (row.words, row.statement) for row in THEOREMS.values()}, **{row.name: (row.words, row.statement) for row in IDENTITIES.values()}}
-
-# The rows' classes exist to be differentiated; what is handed out is explicit wherever the border has a spelling.
-_SYMPY = {name: row.sympy for name, row in FUNCTIONS.items()} | dict(EXPLICIT)
 Wrt = str | int | Sequence[str | int] | None
-
-
-@dataclass(frozen=True)
-class SympyStep:
-    """One step, as SymPy expressions: `before` equals `after` by `rule`, in the section titled `where`."""
-
-    rule: str
-    before: Any
-    after: Any
-    where: str
-
-
-class Derivation:
-    """A derivative with its definitions, steps, assumptions and result.
-
-    Printing one tells the whole story; in Jupyter it shows as formulas.  Expressions are handed out as SymPy objects.
-    """
-
-    def __init__(self, function: Callable[..., Any], program: Program, story: Story) -> None:
-        self._function, self.program, self.story = function, program, story
-
-    # ------------------------------------------------------------------------------------------- SymPy
-
-    @functools.cached_property
-    def _notation(self) -> render.Notation:
-        return story_notation(self.story)
-
-    def _sympy(self, node: Expr) -> Any:
-        return to_sympy(node, self._notation, _SYMPY)
-
-    @functools.cached_property
-    def expr(self) -> Any:
-        """The result as one SymPy expression in the definitions' names (see `definitions`), at the indices `indices`."""
-        last = self.story.sections[-1] if self.story.sections else None
-        return self._sympy(last.steps[-1].after if last is not None and last.steps else self.story.result.body)
-
-    @functools.cached_property
-    def indices(self) -> tuple[Any, ...]:
-        """The free indices of `expr`, one for each axis of the result of size other than 1, as SymPy symbols."""
-        return tuple(self._sympy(i) for i in self.story.result.indices)
-
-    @functools.cached_property
-    def definitions(self) -> dict[str, Any]:
-        """What each name stands for, as the user wrote it: SymPy expressions by name, in order."""
-        return {d.name: self._sympy(d.body) for d in (*self.story.definitions, *self.story.cotangents)}
-
-    @functools.cached_property
-    def steps(self) -> tuple[SympyStep, ...]:
-        """All steps, in the order of the story."""
-        return tuple(SympyStep(s.rule, self._sympy(s.before), self._sympy(s.after), s.where) for s in self.story.steps)
-
-    @functools.cached_property
-    def assumptions(self) -> tuple[str, ...]:
-        """What the result rests on, in words and symbols; conventions at kinks and readings of literals among them."""
-        own = assumption_texts(self.story.assumptions, self._notation)
-        return ("theorems over the real numbers, for all sizes ≥ 1", *own, *self.story.conventions)
-
-    @property
-    def wrt(self) -> str:
-        """The argument that the derivative is taken in."""
-        return self.story.wrt
-
-    # ------------------------------------------------------------------------------------------- telling
-
-    def _extras(self) -> list[tuple[str, str, str]]:
-        out: list[tuple[str, str, str]] = []
-        form = self.matrix()
-        if form is not None:
-            out += [("In matrix form", "text", form.text), ("In matrix form", "latex", form.latex)]
-            if form.legend:
-                out.append(("In matrix form, the letters", "prose", form.legend))
-        try:
-            out.append(("As NumPy code", "python", self.numpy()))
-        except NotYet as error:
-            out.append(("As NumPy code", "text", f"(not written: {error.met})"))
-        return out
-
-    def matrix(self) -> matrix.MatrixForm | None:
-        """The result in matrix notation (`.text`, `.latex`, `.legend`), or None where matrices do not express it."""
-        try:
-            return matrix.form(self.story)
-        except NotYet:
-            return None
-
-    def text(self, *, width: int = 100, colour: bool = False) -> str:
-        """The whole derivation as Unicode text."""
-        return render.text(self.story, STATEMENTS, self._extras(), width=width, colour=colour)
-
-    def markdown(self) -> str:
-        """The whole derivation as Markdown with LaTeX formulas."""
-        return render.markdown(self.story, STATEMENTS, self._extras())
-
-    def latex(self, *, standalone: bool = True) -> str:
-        """The whole derivation as a LaTeX document, or as a fragment."""
-        return render.latex(self.story, STATEMENTS, self._extras(), standalone=standalone)
-
-    def html(self, *, standalone: bool = True) -> str:
-        """The whole derivation as an HTML page that opens offline, or as an <article>."""
-        return render.html(self.story, STATEMENTS, self._extras(), standalone=standalone)
-
-    @property
-    def titles(self) -> tuple[str, ...]:
-        """The titles of the sections, in order; see `part`."""
-        return titles(document(self.story, STATEMENTS, self._extras()))
-
-    def part(self, title: str) -> Part:
-        """The sections whose title contains these words, to be printed or shown in Jupyter: `d.part("the result")`.
-
-        Raises:
-            BadInput: no title contains them; the message lists the titles.
-        """
-        formulas, lines = (document(self.story, STATEMENTS, self._extras(), linear) for linear in (False, True))
-        return part(formulas, lines, title)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __repr__(self) -> str:
-        return f"<Derivation of {self.story.source.name} with respect to {self.wrt}: {len(self.story.steps)} steps>"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, str]:
-        return render.mimebundle(self.story, STATEMENTS, self._extras())
-
-    # ------------------------------------------------------------------------------------------- code
-
-    def numpy(self, name: str | None = None) -> str:
-        """Source of the derivative as a NumPy function that a person would write.
-
-        Raises:
-            NotYet: an expression has no array form yet.
-        """
-        return emit.numpy(self.story, name)
-
-    def jax(self, name: str | None = None) -> str:
-        """The same in jax.numpy."""
-        return emit.jax(self.story, name)
-
-    def function(self) -> Callable[..., Any]:
-        """The NumPy source as a callable: the arguments of the user's function (and `dout` for a vjp) to an array."""
-        return emit.compile_source(self.numpy(), emit.function_name(self.story))
-
-
-def assumption_texts(assumptions: Sequence[Assumption], notation: render.Notation) -> tuple[str, ...]:
-    """Assumptions in words and symbols."""
-    return tuple(a.text if a.condition is None else f"{a.text}: {render.relation(a.condition, notation)}" for a in assumptions)
-
-
-# ------------------------------------------------------------------------------------------- asking for one
 
 
 def gradient(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = ()) -> Any:
@@ -192,26 +28,23 @@ def gradient(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = Non
         wrt: an argument's name or position, or several of them; None is the first argument, as in `jax.grad`.
         shapes: argument name to a string of sizes, led by `int` or `bool` where it is not a float array, such as
             {"W": "d k", "X": "m d", "y": "int m", "lam": ""}; or a sequence in the order of the arguments; None reads jaxtyping
-            annotations.
+            annotations.  An example array may stand for a string: its lengths become symbolic sizes, equal ones the same.  An argument that
+            is a tree of arrays has a tree of these: {"params": {"W": "d k", "b": "k"}, "X": "m d"}.
         assume: what may be used of the arguments, such as ["sum(y, axis=-1) == 1", "eps > 0"].
 
     Returns:
-        A `Derivation`, or a dict of them by name where `wrt` names several.
+        A `Derivation`; a dict of them by name where `wrt` names several; for a tree the same tree of them, with None for what is no float array.
 
     Raises:
         BadInput: the value is no scalar, `wrt` is no float argument, or a shape is missing.
         NotYet, Never: the function cannot be read; the error names the line.
     """
-    program = read(function, shapes)
-    if program.definitions[-1].indices:
-        raise BadInput(f"{program.source.name} returns an array, and a gradient needs a scalar.", place=place_of(function),
-                       hint="Use derive.vjp (an incoming gradient) or derive.jacobian.")
-    return _each(function, program, wrt, "gradient", assume)
+    return _asked(function, wrt, shapes, assume, "gradient")
 
 
 def vjp(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = ()) -> Any:
     """The backward pass of an array-valued function: Σ dout · ∂out, for an incoming gradient named `dout`; arguments as for `gradient`."""
-    return _each(function, read(function, shapes), wrt, "vjp", assume)
+    return _asked(function, wrt, shapes, assume, "vjp")
 
 
 def jacobian(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = ()) -> Any:
@@ -219,54 +52,104 @@ def jacobian(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = Non
 
     The indices of the result are those of the value, then those of the argument.
     """
-    return _each(function, read(function, shapes), wrt, "jacobian", assume)
+    return _asked(function, wrt, shapes, assume, "jacobian")
 
 
 def hessian(function: Callable[..., Any], wrt: Wrt = None, shapes: Shapes = None, assume: Sequence[str] = ()) -> Any:
-    """The second derivative of a scalar loss by one argument: the Jacobian of its gradient; arguments as for `gradient`."""
-    first = gradient(function, wrt, shapes, assume)
-    if isinstance(first, dict):
-        return {name: _second(function, d, assume) for name, d in first.items()}
-    return _second(function, first, assume)
+    """The second derivative of a scalar loss: the Jacobian of its gradient; arguments as for `gradient`.
+
+    Several arguments, or a tree, give all blocks, as in `jax.hessian`: `hessian(f, ("w", "b"))["w"]["b"]` is the derivative of ∂f/∂w by b.
+    """
+    asked = _Asked(function, shapes, assume)
+    asked.needs_scalar()
+    return asked.over(wrt, lambda row: asked.over(wrt, lambda column: asked.second(row, column)))
 
 
-def _second(function: Callable[..., Any], first: Derivation, assume: Sequence[str]) -> Derivation:
-    story = first.story
-    bodies = [replace(d, body=story.cleaned.get(d.name, d.body)) for d in story.definitions]
-    result = replace(story.result, role="user")
-    backward = [replace(c, role="user") for c in story.cotangents]
-    program = replace(first.program, definitions=tuple(_needed([*bodies, *backward, result])), shape=story.result.shape)
-    second = differentiate(program, story.wrt, "jacobian", declared(assume, program.source.arguments))
-    return Derivation(function, program, replace(second, kind="hessian"))
+def _asked(function: Callable[..., Any], wrt: Wrt, shapes: Shapes, assume: Sequence[str], kind: str) -> Any:
+    asked = _Asked(function, shapes, assume)
+    if kind == "gradient":
+        asked.needs_scalar()
+    return asked.over(wrt, lambda name: asked.derivation(name, kind))
 
 
-def _needed(definitions: list[Definition]) -> list[Definition]:
-    return list(reachable(definitions))
+class _Asked:
+    """A function as it was read, ready to be differentiated."""
+
+    def __init__(self, function: Callable[..., Any], shapes: Shapes, assume: Sequence[str]) -> None:
+        self.function = function
+        self.form, self.program = _read(formed(function, shapes))
+        self.source = self.program.source
+        self.declared = declared(assume, self.source.arguments)
+        self.kept: dict[str, Derivation] = {}
+
+    def needs_scalar(self) -> None:
+        """Refuse a function that returns an array."""
+        if self.program.definitions[-1].indices:
+            raise BadInput(f"{self.source.name} returns an array, and a gradient needs a scalar.", place=place_of(self.function),
+                           hint="Use derive.vjp (an incoming gradient) or derive.jacobian.")
+
+    # ------------------------------------------------------------------------------------------- one derivative
+
+    def derivation(self, name: str, kind: str) -> Derivation:
+        """The derivative with respect to one array."""
+        return Derivation(self.function, self.program, differentiate(self.program, name, kind, self.declared))
+
+    def second(self, row: str, column: str) -> Derivation:
+        """The derivative by one array of the gradient with respect to another, or to the same."""
+        if row not in self.kept:
+            self.kept[row] = self.derivation(row, "gradient")
+        story = self.kept[row].story
+        bodies = [replace(d, body=story.cleaned.get(d.name, d.body)) for d in story.definitions]
+        backward = [replace(c, role="user") for c in story.cotangents]
+        needed = reachable([*bodies, *backward, replace(story.result, role="user")])
+        program = replace(self.program, definitions=needed, shape=story.result.shape)
+        found = differentiate(program, column, "jacobian", self.declared)
+        return Derivation(self.function, program, replace(found, kind="hessian", first=row if row != column else ""))
+
+    # ------------------------------------------------------------------------------------------- with respect to what
+
+    def over(self, wrt: Wrt, make: Callable[[str], Any]) -> Any:
+        """What is made of each array that `wrt` names, in the same structure."""
+        if wrt is None or isinstance(wrt, (str, int)):
+            return self._made(self._name(wrt), make)
+        return {name: self._made(name, make) for name in map(self._name, wrt)}
+
+    def _made(self, name: str, make: Callable[[str], Any]) -> Any:
+        tree = self.form.trees.get(name)
+        if tree is None:
+            return make(name)
+        moving = [leaf is not None and self.source.argument(leaf).kind == "float" for leaf in tree.leaves]
+        if not any(moving):
+            raise BadInput(f"{name!r} holds no float array.", place=self.source.place)
+        return tree.filled([make(leaf) if leaf is not None and moves else None for leaf, moves in zip(tree.leaves, moving)])
+
+    def _name(self, wrt: str | int | None) -> str:
+        """The argument, the tree, or the array in a tree that is meant."""
+        names, place = self.source.parameters, self.source.place
+        if isinstance(wrt, bool) or (isinstance(wrt, int) and not -len(names) <= wrt < len(names)):
+            raise BadInput(f"wrt={wrt!r} is no position among {len(names)} arguments.", place=place)
+        if not names:
+            raise BadInput(f"{self.source.name} has no arguments.", place=place)
+        name = names[0] if wrt is None else names[wrt] if isinstance(wrt, int) else wrt
+        if name in self.form.trees:
+            return name
+        leaves = [a.name for a in self.source.arguments]
+        if name not in leaves:
+            also = [leaf for leaf in leaves if leaf not in names]
+            raise BadInput(f"wrt={wrt!r} is no argument of {self.source.name}; the arguments are {', '.join(names)}.", place=place,
+                           hint=f"The arrays in them may be named too: {', '.join(also)}." if also else "")
+        if self.source.argument(name).kind != "float":
+            raise BadInput(f"{name!r} holds {'integers' if self.source.argument(name).kind == 'int' else 'truth values'}, "
+                           "and there is no derivative with respect to those.", place=place,
+                           hint=f"Name a float argument: {', '.join(a.name for a in self.source.arguments if a.kind == 'float')}.")
+        return name
 
 
-def _each(function: Callable[..., Any], program: Program, wrt: Wrt, kind: str, assume: Sequence[str]) -> Any:
-    names = [a.name for a in program.source.arguments]
-    chosen = [wrt] if wrt is None or isinstance(wrt, (str, int)) else list(wrt)
-    extra = declared(assume, program.source.arguments)
-    out = {}
-    for one in chosen:
-        name = _argument(program, names, one)
-        out[name] = Derivation(function, program, differentiate(program, name, kind, extra))
-    return next(iter(out.values())) if wrt is None or isinstance(wrt, (str, int)) else out
-
-
-def _argument(program: Program, names: list[str], wrt: str | int | None) -> str:
-    place = program.source.place
-    if isinstance(wrt, bool) or (isinstance(wrt, int) and not -len(names) <= wrt < len(names)):
-        raise BadInput(f"wrt={wrt!r} is no position among {len(names)} arguments.", place=place)
-    if not names:
-        raise BadInput(f"{program.source.name} has no arguments.", place=place)
-    name = names[0] if wrt is None else names[wrt] if isinstance(wrt, int) else wrt
-    if name not in names:
-        raise BadInput(f"wrt={wrt!r} is no argument of {program.source.name}; the arguments are {', '.join(names)}.", place=place)
-    if program.source.argument(name).kind != "float":
-        raise BadInput(f"{name!r} holds {'integers' if program.source.argument(name).kind == 'int' else 'truth values'}, "
-                       "and there is no derivative with respect to those.", place=place,
-                       hint=f"Name a float argument: {', '.join(n for n in names if program.source.argument(n).kind == 'float')}.")
-    return name
-
+def _read(form: Form) -> tuple[Form, Program]:
+    """The function as it was read; at the lengths of the examples where it cannot be read at symbolic ones."""
+    try:
+        return form, read(form.function, form.shapes)
+    except DeriveError:
+        if form.numbers is None:
+            raise
+    return form.numbers, read(form.numbers.function, form.numbers.shapes)

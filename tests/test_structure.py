@@ -29,7 +29,7 @@ LAYERS = (
     {"assume", "domains", "signatures"},
     {"calculus"},
     {"render", "emit", "sympy_border", "sympy_masks", "data", "losses"},
-    {"face", "train", "pictures"},
+    {"result", "face", "train", "pictures"},
     {"proving"},
     {"checking"},
     {"theories", "testing"},

@@ -16,6 +16,7 @@ from derive.emit.once import Statement, loaded_names
 from derive.emit.printer import Printer, number_text
 from derive.emit.program import Program, build
 from derive.emit.spelling import identifier, unused
+from derive.emit.unpack import parameters, taken_out
 from derive.errors import NotYet
 from derive.index import Num, Size
 
@@ -54,7 +55,7 @@ def compile_source(source: str, name: str) -> Callable[..., Any]:
 def function_name(story: Story) -> str:
     """The name that the emitted function has unless another is asked for: grad_W, jacobian_z or hessian_w."""
     lead = story.kind if story.kind in ("jacobian", "hessian") else "grad"
-    return f"{lead}_{identifier(story.wrt, argument=True)}"
+    return f"{lead}_{identifier('_'.join(story.wrt_all), argument=True)}"
 
 
 def _source(story: Story, name: str | None, library: str) -> str:
@@ -66,9 +67,10 @@ def _source(story: Story, name: str | None, library: str) -> str:
     body, result = _body(program, printer, arguments, set(size_names.values()))
     where = _sizes(story, arguments)
     lines = [f"{size_names[one]} = {where[one]}" for one in where if one in printer.sizes] + body + [f"return {result}"]
-    head = [f"def {name or function_name(story)}({', '.join(arguments.values())}):", *_docstring(story, arguments)]
+    lines = taken_out(story.source, arguments, lines) + lines
+    head = [f"def {name or function_name(story)}({', '.join(parameters(story.source, arguments))}):", *_docstring(story, arguments)]
     text = "\n".join([*head, *(f"    {line}" for line in lines)]) + "\n"
-    imports = [line for module, line in _IMPORTS.items() if re.search(rf"\b{module}\.", "\n".join(body))]
+    imports = [line for module, line in _IMPORTS.items() if re.search(rf"\b{module}\.", "\n".join(lines))]
     for name_ in sorted(set(_OTHER_NAMES) & set(arguments)):
         text, imports = _module_renamed(text, imports, name_, arguments[name_])
     return "\n".join(imports) + "\n\n\n" + text if imports else text
@@ -168,11 +170,12 @@ _KINDS = {"vjp": "Vector-Jacobian product"}
 def _docstring(story: Story, arguments: dict[str, str]) -> list[str]:
     kind = f"{_KINDS.get(story.kind, story.kind.capitalize())} of"
     like = f", shaped like {story.wrt}" if story.kind in ("gradient", "vjp") else ""
-    shapes = [_shape_text(arguments[argument.name], argument) for argument in story.source.arguments]
+    reach = {leaf: text for packed in story.source.packed for leaf, text in packed.reach.items()}
+    shapes = [_shape_text(reach.get(argument.name, arguments[argument.name]), argument) for argument in story.source.arguments]
     if story.kind == "vjp":
         shapes.append(_shape_text(arguments["dout"], Argument("dout", story.definitions[-1].shape)) + ", the incoming gradient")
     return [
-        f'    """{kind} {story.source.name} with respect to {story.wrt}{like}.',
+        f'    """{kind} {story.source.name} with respect to {story.wrt_words}{like}.',
         "",
         *(f"    {line}" for line in shapes),
         '    """',

@@ -84,7 +84,7 @@ def _of_section(section: Section) -> Iterator[Expr]:
 
 
 def _title(story: Story) -> str:
-    return _KINDS.get(story.kind, "The derivative of `{f}` with respect to `{x}`").format(f=story.source.name, x=story.wrt)
+    return _KINDS.get(story.kind, "The derivative of `{f}` with respect to `{x}`").format(f=story.source.name, x="` and `".join(story.wrt_all))
 
 
 def _defined(definition: Definition, context: Context) -> Equation:

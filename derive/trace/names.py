@@ -29,7 +29,7 @@ from derive.errors import BadInput, DeriveError, Never, NotYet, Place
 from derive.index import Expr, Num, size_names
 from derive.trace.shapes import call, place_of
 
-__all__ = ["SEPARATOR", "traced"]
+__all__ = ["SEPARATOR", "first_names", "traced"]
 
 SEPARATOR = "\x00"
 _LIBRARIES = tuple(os.path.dirname(module.__file__ or "") + os.sep for module in (jax, np))
@@ -78,6 +78,21 @@ def traced(function: Callable[..., Any], arguments: Sequence[Argument]) -> Any:
             raise
         except Exception as error:  # whatever the user's own code raises is reported with its line
             raise _explained(error, function) from error
+
+
+def first_names(function: Callable[..., Any], arguments: Sequence[Argument]) -> dict[str, str]:
+    """What the function's own variables call its arguments, by argument, where they have a name there.
+
+    Raises:
+        DeriveError: the function cannot be traced.
+    """
+    jaxpr = traced(function, arguments).jaxpr
+    own = {id(variable): argument.name for variable, argument in zip(jaxpr.invars, arguments)}
+    found: dict[str, str] = {}
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "name" and id(equation.invars[0]) in own:
+            found.setdefault(own[id(equation.invars[0])], equation.params["name"].partition(SEPARATOR)[0])
+    return found
 
 
 def _specs(arguments: Sequence[Argument]) -> list[jax.ShapeDtypeStruct]:

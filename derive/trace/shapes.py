@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from derive.derivation import Argument
@@ -13,22 +15,46 @@ from derive.errors import BadInput, DeriveError, NotYet, Place
 from derive.index import Expr, Size, size_names, substitute
 from derive.rules.sizes import size
 
-__all__ = ["Shapes", "annotated_shapes", "argument_shapes", "call", "place_of"]
+__all__ = ["Shapes", "annotated_shapes", "argument_names", "argument_shapes", "by_name", "call", "name_of", "place_of", "plain_of"]
 
-Shapes = Mapping[str, str] | Sequence[str] | None
+Shapes = Mapping[str, Any] | Sequence[Any] | None
 _KINDS = {"int": "int", "bool": "bool", "float": "float"}
 _ANNOTATION = re.compile(r"(\w*)\[[^\"']*[\"']([^\"']*)[\"']\s*\]$")
 
 
+def plain_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The Python function under decorators, partial applications and callable objects, as far as it can be told."""
+    while True:
+        function = inspect.unwrap(function)
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif not hasattr(function, "__code__") and hasattr(type(function).__call__, "__code__"):
+            function = type(function).__call__
+        else:
+            return function
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called: by its own name, a callable object by its class's; f where it has none."""
+    name = getattr(plain_of(function), "__name__", "")
+    if name == "__call__":
+        under = inspect.unwrap(function)
+        name = type(under.func if isinstance(under, functools.partial) else under).__name__
+    return name if name.isidentifier() else "f"
+
+
 def place_of(function: Callable[..., Any]) -> Place | None:
     """Where a function is defined."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
+    code = getattr(plain_of(function), "__code__", None)
     return None if code is None else Place(code.co_filename, code.co_firstlineno)
 
 
 def call(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
-    """Call a function with arguments by name, positional-only ones in their place."""
-    first = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.POSITIONAL_ONLY and name in values]
+    """Call a function with arguments by name: in their place as long as none is left out, as some wrappers take no keywords."""
+    parameters = inspect.signature(function).parameters
+    placed = itertools.takewhile(lambda p: p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.name in values, parameters.values())
+    first = [p.name for p in placed]
+    first += [name for name, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and name in values and name not in first]
     return function(*(values[name] for name in first), **{name: value for name, value in values.items() if name not in first})
 
 
@@ -43,9 +69,9 @@ def argument_shapes(function: Callable[..., Any], shapes: Shapes) -> tuple[Argum
     Raises:
         BadInput: a shape is missing, is for an unknown argument, or cannot be read.
     """
-    names = _argument_names(function)
+    names = argument_names(function)
     place = place_of(function)
-    given = _by_name(shapes, names, place)
+    given = by_name(shapes, names, place)
     annotated = annotated_shapes(function)
     arguments = []
     for name, optional in names.items():
@@ -69,7 +95,7 @@ def _apart(arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
     return tuple(Argument(a.name, tuple(substitute(part, renamed) for part in a.shape), a.kind) for a in arguments)
 
 
-def _argument_names(function: Callable[..., Any]) -> dict[str, bool]:
+def argument_names(function: Callable[..., Any]) -> dict[str, bool]:
     """The names of the arguments, and whether each may be left out."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -81,7 +107,13 @@ def _argument_names(function: Callable[..., Any]) -> dict[str, bool]:
     return {parameter.name: parameter.default is not parameter.empty for parameter in parameters}
 
 
-def _by_name(shapes: Shapes, names: Mapping[str, bool], place: Place | None) -> dict[str, str]:
+def by_name(shapes: Shapes, names: Iterable[str], place: Place | None) -> dict[str, Any]:
+    """The shapes by argument name, where they may be given in the order of the arguments.
+
+    Raises:
+        BadInput: there are more than arguments, or one is for no argument.
+    """
+    names = list(names)
     if shapes is None:
         return {}
     if isinstance(shapes, str):
@@ -98,7 +130,7 @@ def _by_name(shapes: Shapes, names: Mapping[str, bool], place: Place | None) -> 
 
 def annotated_shapes(function: Callable[..., Any]) -> dict[str, str]:
     """The shapes that jaxtyping annotations (or `float`, `int`) give, by argument name; the others are left out."""
-    plain = inspect.unwrap(function)
+    plain = plain_of(function)
     try:
         hints = typing.get_type_hints(plain, include_extras=True)
     except (NameError, TypeError, AttributeError, SyntaxError):
