@@ -1,11 +1,25 @@
 """Lifts handwritten NumPy code to index expressions that hold for all sizes.
 
-Layers (imports point only upward): sizes | session, registry | digits | storage | choices, arrays | masked, listed, filling | elementwise,
-comparing | selection | masking, access, reductions, products, shapes, joining, create, matrices | standins, loops | mapping, python |
+Layers (imports point only upward): sizes | session, registry | digits | storage, infinite | choices, arrays | masked, listed, filling | elementwise,
+comparing | selection | masking, access, reductions, products, shapes, joining, create | diagonals, matrices | standins, loops | mapping, python |
 comprehensions, bytecode, rewrite, objects | rebuild | patch | outputs | lifting.
 """
 
-from derive.checking.lift import access, comparing, create, elementwise, joining, mapping, masking, matrices, products, reductions, scipy_rows, shapes
+from derive.checking.lift import (
+    access,
+    comparing,
+    create,
+    diagonals,
+    elementwise,
+    joining,
+    mapping,
+    masking,
+    matrices,
+    products,
+    reductions,
+    scipy_rows,
+    shapes,
+)
 from derive.checking.lift.lifting import Lifted, LiftedArray, lift
 from derive.checking.lift.registry import TABLE
 from derive.checking.lift.session import CannotLift
@@ -13,4 +27,4 @@ from derive.checking.lift.session import CannotLift
 __all__ = ["CannotLift", "Lifted", "LiftedArray", "TABLE", "lift"]
 
 # The modules that fill the table.
-_ROWS = (access, comparing, create, elementwise, joining, mapping, masking, matrices, products, reductions, scipy_rows, shapes)
+_ROWS = (access, comparing, create, diagonals, elementwise, joining, mapping, masking, matrices, products, reductions, scipy_rows, shapes)

@@ -10,6 +10,7 @@ from typing import Any
 from derive.checking.lift.arrays import Operand, Scalar, SymbolicArray, dim, make, operand, shape_text
 from derive.checking.lift.elementwise import broadcast, entries
 from derive.checking.lift.filling import filled
+from derive.checking.lift.infinite import infinite
 from derive.checking.lift.masked import Masked
 from derive.checking.lift.masking import frozen, last, masked_load, masked_store, masked_view
 from derive.checking.lift.registry import call, row
@@ -116,6 +117,7 @@ def _setitem(a: SymbolicArray, key: Any, value: Any) -> None:
         given = operand(value)
         _cast(a.storage, given)
         masked_store(masked[0], masked[1], given)
+        _fill(a.storage)
         return
     selection = select(a.sizes, key)
     locate = _absolute(a, selection)
@@ -126,8 +128,13 @@ def _setitem(a: SymbolicArray, key: Any, value: Any) -> None:
     _cast(a.storage, given)
     given = frozen(given)
     a.storage.write(selection.sizes, locate, lambda at: last(given, at), adds=False)
+    _fill(a.storage)
+
+
+def _fill(storage: Storage) -> None:
+    """Forget what was never written where everything was."""
     if current().emptied:
-        a.storage.body = filled(a.storage.body)
+        storage.body = filled(storage.body)
 
 
 def _updates(a: SymbolicArray, selection: Selection, locate: Callable[[Location], Location], value: Any) -> bool:
@@ -160,7 +167,7 @@ def _update(name: str, a: Any, other: Any) -> Any:
     given = operand(other)
     if isinstance(given, Masked):
         refuse("an array is updated by a[mask]")
-    adds = name in ("add", "subtract") and a.kind != "bool"
+    adds = name in ("add", "subtract") and a.kind != "bool" and not (infinite(a.storage.body) or infinite(given.entry(probe(given.sizes))))
     kind = max(a.kind, given.kind, "float" if name == "divide" else "bool", key=_RANK.__getitem__)
     result = None if adds else call(name, a, given)
     kind = kind if result is None else result.kind
@@ -190,7 +197,7 @@ def _assign(target: Any, value: Any) -> Any:
 
 
 @row("fill")
-def _fill(a: Any, value: Any) -> None:
+def _fill_row(a: Any, value: Any) -> None:
     _assign(a, value)
 
 

@@ -19,7 +19,15 @@ __all__ = ["Choices", "Decision", "alike", "follows"]
 Decision = tuple[Expr, bool]
 _ALLOWED = {">": frozenset({1}), ">=": frozenset({0, 1}), "=": frozenset({0})}
 _MOST_CHOICES = 24
+_LARGEST = 50_000  # parts of a condition, written out; what an iteration decides on doubles at each turn
 _ALL = frozenset({-1, 0, 1})
+
+
+def _parts(node: Expr, counted: dict[Expr, int]) -> int:
+    """How many parts an expression has, written out."""
+    if node not in counted:
+        counted[node] = 1 + sum(_parts(kid, counted) for kid in node.kids)
+    return counted[node]
 
 
 def alike(node: Expr) -> Expr:
@@ -96,6 +104,8 @@ class Choices:
 
     def decide(self, condition: Expr, outer: Iterable[Decision] = ()) -> bool:
         """Which way to go at a branch: the way of this run."""
+        if _parts(condition, {}) > _LARGEST:
+            refuse("a choice that depends on data by way of a formula that grows at each turn of a loop")
         condition = alike(condition)
         known = follows([*outer, *self.taken()], condition)
         if known is not None:

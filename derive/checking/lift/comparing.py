@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from derive.checking.lift.arrays import Operand, Scalar, operand, shape_text
 from derive.checking.lift.digits import divided
 from derive.checking.lift.elementwise import elementwise, finish, widest
+from derive.checking.lift.infinite import RULES, spread
 from derive.checking.lift.masked import Masked
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import current, refuse
 from derive.checking.lift.sizes import is_size, signs
-from derive.checking.lift.storage import choose
-from derive.index import ONE, ZERO, Expr, Iverson, delta, sub
+from derive.checking.lift.storage import choose, negation
+from derive.index import ONE, ZERO, Delta, Expr, Iverson, Num, Where, delta, sub
 
 __all__: list[str] = []
 
@@ -63,7 +66,39 @@ def _truth_of_sizes(name: str, u: Expr, v: Expr) -> bool | None:
     return possible <= wanted
 
 
+def _cases(u: Expr) -> tuple[Expr, Fraction, Fraction] | None:
+    """(q, a, b) where the entry is a number a or another one b, as the condition q says; None where it is something else."""
+    if isinstance(u, (Iverson, Delta)):
+        return u, Fraction(1), Fraction(0)
+    sides = u.args[1:] if isinstance(u, Where) else ()
+    return (u.args[0], sides[0].value, sides[1].value) if sides and all(isinstance(side, Num) for side in sides) else None
+
+
+def _by_cases(name: str, function: Callable[[Expr, Expr], Expr]) -> Callable[[Expr, Expr], Expr]:
+    """The comparison of a mask's ones and zeros with a number is the mask, or its opposite."""
+    holds = _HOLDS[name]
+
+    def apply(u: Expr, v: Expr) -> Expr:
+        for entry, other, swapped in ((u, v, False), (v, u, True)):
+            found = _cases(entry)
+            if found is not None and isinstance(other, Num):
+                number = other.value
+                yes, no = (holds(number, one) if swapped else holds(one, number) for one in found[1:])
+                return (ONE if yes else ZERO) if yes is no else found[0] if yes else negation(found[0])
+        return function(u, v)
+
+    return apply
+
+
+_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
+    "less": operator.lt, "less_equal": operator.le, "greater": operator.gt, "greater_equal": operator.ge, "equal": operator.eq,
+    "not_equal": operator.ne,
+}  # fmt: skip
+
+
 def _compare(name: str, function: Callable[[Expr, Expr], Expr]) -> None:
+    function = _by_cases(name, spread(function, RULES[name]))
+
     def apply(left: Any, right: Any) -> Any:
         if left is None or right is None or isinstance(left, str) or isinstance(right, str):
             return name == "not_equal"

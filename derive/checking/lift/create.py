@@ -12,9 +12,9 @@ from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import current, refuse
 from derive.checking.lift.sizes import integer, nonnegative
 from derive.checking.lift.storage import UNWRITTEN, Location, Storage, choose
-from derive.index import ONE, ZERO, At, Expr, Iverson, add, delta, neg, num, sub
+from derive.index import ONE, ZERO, At, Expr, add, delta, neg, num, sub
 
-__all__ = ["SymbolicRange"]
+__all__ = ["SymbolicRange", "kind_of_dtype", "shape_of"]
 
 
 class SymbolicRange(Elements):
@@ -37,7 +37,7 @@ class SymbolicRange(Elements):
 
 
 @row("kind")
-def _kind(dtype: Any, default: str = "float") -> str:
+def kind_of_dtype(dtype: Any, default: str = "float") -> str:
     """'float', 'int' or 'bool', for a dtype as NumPy takes it."""
     if dtype is None:
         return default
@@ -55,7 +55,8 @@ def _kind(dtype: Any, default: str = "float") -> str:
     return "int"
 
 
-def _shape(shape: Any) -> list[Expr]:
+def shape_of(shape: Any) -> list[Expr]:
+    """The sizes of a shape as NumPy takes it."""
     return [size_of(one) for one in (shape if isinstance(shape, (tuple, list)) else (shape,))]
 
 
@@ -68,20 +69,20 @@ def _full(sizes: Sequence[Expr], kind: str, value: Expr) -> Any:
 
 @row("zeros")
 def _zeros(shape: Any, dtype: Any = None, order: Any = "C") -> Any:
-    return _full(_shape(shape), _kind(dtype), ZERO)
+    return _full(shape_of(shape), kind_of_dtype(dtype), ZERO)
 
 
 @row("ones")
 def _ones(shape: Any, dtype: Any = None, order: Any = "C") -> Any:
-    return _full(_shape(shape), _kind(dtype), ONE)
+    return _full(shape_of(shape), kind_of_dtype(dtype), ONE)
 
 
 @row("empty")
 def _empty(shape: Any, dtype: Any = None, order: Any = "C") -> Any:
     """Memory that must be written before it is read; what of it survives into an output is refused there."""
     current().emptied = True
-    kind = _kind(dtype)
-    return _full(_shape(shape), kind, At(UNWRITTEN, (), kind))
+    kind = kind_of_dtype(dtype)
+    return _full(shape_of(shape), kind, At(UNWRITTEN, (), kind))
 
 
 @row("empty_like")
@@ -91,18 +92,18 @@ def _empty_like(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
 
 @row("zeros_like")
 def _zeros_like(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    return _full(operand(a).sizes, _kind(dtype, operand(a).kind), ZERO)
+    return _full(operand(a).sizes, kind_of_dtype(dtype, operand(a).kind), ZERO)
 
 
 @row("ones_like")
 def _ones_like(a: Any, dtype: Any = None, **kwargs: Any) -> Any:
-    return _full(operand(a).sizes, _kind(dtype, operand(a).kind), ONE)
+    return _full(operand(a).sizes, kind_of_dtype(dtype, operand(a).kind), ONE)
 
 
 @row("full")
 def _full_row(shape: Any, value: Any, dtype: Any = None) -> Any:
     given = operand(value)
-    return _filled(_full(_shape(shape), _kind(dtype, given.kind), ZERO), given)
+    return _filled(_full(shape_of(shape), kind_of_dtype(dtype, given.kind), ZERO), given)
 
 
 @row("full_like")
@@ -115,12 +116,6 @@ def _filled(array: Any, value: Operand) -> Any:
     return array
 
 
-@row("eye", "identity")
-def _eye(rows: Any, columns: Any = None, k: int = 0, dtype: Any = None) -> Any:
-    sizes = [size_of(rows), size_of(rows if columns is None else columns)]
-    return make(sizes, _kind(dtype), lambda at: delta(integer(add(at[0], num(k))), at[1]))
-
-
 @row("arange")
 def _arange(*bounds: Any, dtype: Any = None) -> Any:
     ends = [size_of(bound) for bound in bounds[:2]]
@@ -131,7 +126,7 @@ def _arange(*bounds: Any, dtype: Any = None) -> Any:
     if not nonnegative(length):
         refuse("arange may be empty for some sizes because its end may lie before its start")
     numbers = SymbolicRange(start, length).lift_operand()
-    return numbers if _kind(dtype, "int") == "int" else call("astype", numbers, dtype)
+    return numbers if kind_of_dtype(dtype, "int") == "int" else call("astype", numbers, dtype)
 
 
 @row("float64", "float32", "float16")
@@ -170,7 +165,7 @@ def _asarray(a: Any, dtype: Any = None, order: Any = "K", copy: Any = None) -> A
     if isinstance(a, (list, tuple)) or copy:
         return _array(a, dtype)
     source = operand(a)
-    return _with_memory(source if dtype is None or _kind(dtype) == source.kind else call("astype", source, dtype))
+    return _with_memory(source if dtype is None or kind_of_dtype(dtype) == source.kind else call("astype", source, dtype))
 
 
 def _list(values: Sequence[Any]) -> Any:
@@ -205,52 +200,15 @@ def _constant(value: np.ndarray[Any, Any]) -> Any:
     return _list(list(value))
 
 
-@row("diag")
-def _diag(v: Any, k: int = 0) -> Any:
-    source = operand(v)
-    if k != 0 or len(source.sizes) not in (1, 2):
-        refuse("diag with an offset is not covered")
-    if len(source.sizes) == 2:
-        return _diagonal(source)
-    return make([source.sizes[0]] * 2, source.kind, lambda at: choose(delta(at[0], at[1]), source.entry(at[:1]), ZERO))
-
-
-@row("diagonal")
-def _diagonal(a: Any, offset: int = 0) -> Any:
-    """A view that NumPy lets nobody write through."""
-    if offset != 0 or len(operand(a).sizes) != 2:
-        refuse("this diagonal is not covered")
-    view = call("einsum", "ii->i", a)
-    return call("perhaps shared", view)
-
-
-@row("trace")
-def _trace(a: Any) -> Any:
-    return call("einsum", "ii->", a)
-
-
-@row("fill_diagonal")
-def _fill_diagonal(a: SymbolicArray, value: Any) -> None:
-    mask = make(a.sizes, "bool", lambda at: delta(at[0], at[1]))
-    call("setitem", a, mask, value)
-
-
-def _triangle(name: str, sign: int) -> None:
-    def apply(a: Any, k: int = 0) -> Any:
-        source = operand(a)
-
-        def entry(at: Location) -> Expr:
-            above = sub(add(at[-1], num(-k)), at[-2])
-            inside = Iverson(">=", above if sign > 0 else sub(ZERO, above))
-            return choose(inside, source.entry(at), ZERO)
-
-        return make(source.sizes, source.kind, entry)
-
-    row(name)(apply)
-
-
-_triangle("triu", 1)
-_triangle("tril", -1)
+@row("bincount")
+def _bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Any:
+    """How often each label occurs, or the sum of its weights: as many entries as were asked for, where the labels are below that."""
+    labels, size = operand(x), size_of(minlength)
+    if size is ZERO or labels.kind != "int" or len(labels.sizes) != 1:
+        refuse("bincount without minlength has as many entries as the largest label says")
+    counts = _full([size], "int" if weights is None else "float", ZERO)
+    call("add.at", counts, labels, 1 if weights is None else weights)
+    return counts
 
 
 @row("ndim")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from derive.checking.lift.arrays import Operand, make, operand, shape_text
+from derive.checking.lift.infinite import RULES, infinite, spread
 from derive.checking.lift.masked import Masked
 from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import bad, current, refuse
@@ -66,14 +67,30 @@ def finish(result: Any, out: Any) -> Any:
 
 def _declare(names: str, kind: Callable[[list[Any]], str], function: Callable[..., Expr]) -> None:
     """A row for an elementwise function; `kind` gives the kind of the result, or refuses."""
+    for name in names.split():
+        rule = RULES.get(name)
+        row(name)(_row(name, kind, function if rule is None else spread(function, rule)))
 
-    def apply(*values: Any, out: Any = None, **kwargs: Any) -> Any:
-        if any(value is not None for name, value in kwargs.items() if name != "dtype" or call("kind", value) != "float"):
-            refuse(f"{names.split()[0]} with {', '.join(kwargs)} is not covered")
+
+def _row(name: str, kind: Callable[[list[Any]], str], function: Callable[..., Expr]) -> Callable[..., Any]:
+    def apply(*values: Any, out: Any = None, where: Any = True, **kwargs: Any) -> Any:
+        if any(value is not None for key, value in kwargs.items() if key != "dtype" or call("kind", value) != "float"):
+            refuse(f"{name} with {', '.join(kwargs)} is not covered")
         operands = [operand(value) for value in values]
-        return finish(elementwise(kind(operands), function, *operands), out)
+        found = elementwise(kind(operands), function, *operands)
+        return finish(found if where is True else _where(found, where, out), out)
 
-    row(*names.split())(apply)
+    return apply
+
+
+def _where(result: Any, where: Any, out: Any) -> Any:
+    """The result where the mask holds, and what `out` has elsewhere."""
+    target = (out[0] if out else None) if isinstance(out, tuple) else out
+    kept = refuse("where= without out= leaves memory that was never written") if target is None else operand(target)
+    mask = operand(where)
+    if mask.kind != "bool":
+        bad("where= takes truth values")
+    return elementwise(widest([result, kept]), choose, mask, result, kept)
 
 
 def _float(operands: list[Operand]) -> str:
@@ -116,8 +133,8 @@ def _no_small(kind: str) -> str:
 
 def _product(u: Expr, v: Expr) -> Expr:
     for zero, other in ((u, v), (v, u)):
-        if zero is ZERO and unwritten(other):
-            refuse("memory that was never written is multiplied by 0, which need not give 0")
+        if zero is ZERO and (infinite(other) or unwritten(other)):
+            refuse("memory that was never written, or −∞, is multiplied by 0, which need not give 0")
     return mul(u, v)
 
 
@@ -169,18 +186,21 @@ _declare("isnan isinf isneginf isposinf", _bool, lambda u: ZERO)
 
 @row("nan_to_num")
 def _nan_to_num(a: Any, copy: bool = True, **kwargs: Any) -> Any:
-    return call("copy", a) if copy else a
+    source = operand(a)
+    found = elementwise(source.kind, spread(lambda u: u, RULES["nan_to_num"]), source)
+    return found if copy else a
+
+
+_sums = {"bool": _row("add", widest, _either), "": _row("add", widest, spread(add, RULES["add"]))}
 
 
 @row("add")
-def _add(u: Any, v: Any, out: Any = None, **kwargs: Any) -> Any:
+def _add(u: Any, v: Any, **kwargs: Any) -> Any:
     operands = [operand(u), operand(v)]
-    if kwargs:
-        refuse(f"add with {', '.join(kwargs)} is not covered")
     kind = widest(operands)
     if kind == "bool" and not any(one.sizes for one in operands):
         refuse("arithmetic with truth values alone: Python and NumPy differ")
-    return finish(elementwise(kind, _either if kind == "bool" else add, *operands), out)
+    return _sums["bool" if kind == "bool" else ""](*operands, **kwargs)
 
 
 @row("power", "float_power", "pow")

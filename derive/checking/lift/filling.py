@@ -1,10 +1,13 @@
-"""Whether memory from np.empty was written everywhere: stores along one axis that together cover it.
+"""Whether memory from np.empty was written everywhere: by stores along one axis that together cover it, or through a mask and its opposite.
 
 Legend: a condition on an index c is an interval lo ≤ c ≤ hi of expressions in sizes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from derive.checking.lift.choices import alike, follows
 from derive.checking.lift.sizes import at_least, integer
 from derive.checking.lift.storage import UNWRITTEN
 from derive.index import ONE, ZERO, At, Delta, Expr, Index, Iverson, Mul, Where, add, num, sub
@@ -56,11 +59,17 @@ def filled(body: Expr) -> Expr:
         rest = rest.args[2]
     if not chain or not (isinstance(rest, At) and rest.name == UNWRITTEN):
         return body
+    for count, part in enumerate(chain):
+        if count and follows([(alike(earlier.args[0]), False) for earlier in chain[:count]], alike(part.args[0])):
+            return _nested(chain[:count], part.args[1])
     intervals = [_interval(part.args[0]) for part in chain]
     for index in {one[0] for one in intervals if one is not None}:
         if _covers(index, [one[1:] for one in intervals if one is not None and one[0] is index]):
-            result: Expr = chain[-1].args[1]
-            for part in reversed(chain[:-1]):
-                result = Where(part.args[0], part.args[1], result)
-            return result
+            return _nested(chain[:-1], chain[-1].args[1])
     return body
+
+
+def _nested(chain: Sequence[Expr], rest: Expr) -> Expr:
+    for part in reversed(chain):
+        rest = Where(part.args[0], part.args[1], rest)
+    return rest

@@ -17,6 +17,7 @@ from derive.index import (
     ZERO,
     Add,
     At,
+    Const,
     Delta,
     Digit,
     Expr,
@@ -39,17 +40,22 @@ from derive.index import (
     walk,
 )  # fmt: skip
 
-__all__ = ["UNWRITTEN", "Location", "Storage", "certain", "choose", "guarded", "negation", "picked", "solve", "unwritten"]
+__all__ = ["UNWRITTEN", "Location", "Storage", "certain", "choose", "guarded", "negation", "picked", "positive", "solve", "unwritten"]
 
 Location = tuple[Expr, ...]
 
 
+_MINUS_INFINITY = Const("-inf")
+
+
 def choose(condition: Expr, u: Expr, v: Expr) -> Expr:
-    """The choice: u where the condition is 1, else v."""
+    """The choice: u where the condition is 1, else v; a mask says where the entries are finite, so that there is one way to write it."""
     if condition is ONE or u is v:
         return u
     if condition is ZERO:
         return v
+    if u is _MINUS_INFINITY and isinstance(condition, Iverson) and condition.args[0] != "=":
+        condition, u, v = Iverson(">" if condition.args[0] == ">=" else ">=", neg(condition.args[1])), v, u
     return condition if u is ONE and v is ZERO else Where(condition, u, v)
 
 
@@ -61,20 +67,21 @@ def unwritten(u: Expr) -> bool:
     return any(isinstance(part, At) and part.name == UNWRITTEN for part in walk(u))
 
 
-def _positive(u: Expr) -> bool:
+def positive(u: Expr) -> bool:
+    """Whether u > 0 is certain by its form."""
     if isinstance(u, Num):
         return u.value > 0
     if isinstance(u, (Add, Mul)):
-        return all(map(_positive, u.args[0]))
+        return all(map(positive, u.args[0]))
     if isinstance(u, Sum):
-        return _positive(u.body)
-    return isinstance(u, Size) or (isinstance(u, Fn) and u.args[0] == "exp") or (isinstance(u, Pow) and _positive(u.args[0]))
+        return positive(u.body)
+    return isinstance(u, Size) or (isinstance(u, Fn) and u.args[0] == "exp") or (isinstance(u, Pow) and positive(u.args[0]))
 
 
 def _partial(u: Expr) -> bool:
     if isinstance(u, Fn):
-        return u.args[0] in ("log", "log1p", "tan") and not _positive(u.args[1][0])
-    return isinstance(u, Pow) and (u.args[1] < 0 or u.args[1].denominator > 1) and not _positive(u.args[0])
+        return u.args[0] in ("log", "log1p", "tan") and not positive(u.args[1][0])
+    return isinstance(u, Pow) and (u.args[1] < 0 or u.args[1].denominator > 1) and not positive(u.args[0])
 
 
 def certain(condition: Expr) -> bool | None:
