@@ -114,7 +114,7 @@ def agreement(row: Row, program: Program, wrt: str, function: Callable[..., Any]
 
 
 def at_large(row: Row, program: Program, d: Any, function: Callable[..., Any]) -> str:
-    """The emitted code at large arguments against 50 digits: '' where it is right, else the first factor at which it is not; JAX's own NaN is said."""
+    """The emitted code at large arguments against 50 digits: '' where it is right, else the first factor where it is not; NaN of JAX is said."""
     words = []
     for scale in LARGE:
         sizes, arrays = next(iter(trials(row, program, scale)), (None, None))

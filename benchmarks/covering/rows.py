@@ -19,7 +19,8 @@ def layer_rows() -> list[Row]:
         name = function.__name__
         draws = {n: "positive" for n in shapes if n in POSITIVE} | {n: kind for n, kind in KEEP.items() if n in shapes and "bool" not in shapes[n]}
         sizes = "" if name not in {f.__name__ for f, s in LAYERS if f is function and s is not shapes} else f", {shapes['x']}"
-        out.append(Row(name + sizes, function, shapes, draws | ({"x": "unit"} if name == "erf_inv" else {}), SIZES.get(name, {}), COARSE.get(name, 1e-9)))
+        draws |= {"x": "unit"} if name == "erf_inv" else {}
+        out.append(Row(name + sizes, function, shapes, draws, SIZES.get(name, {}), COARSE.get(name, 1e-9)))
     return out
 
 
