@@ -16,8 +16,8 @@ PROSE = (
     "Each function is differentiated with respect to each of its float arguments, with an incoming gradient `dout` and for all sizes.",
     "*Proved* is what `derive.check` says of the emitted NumPy code against the function itself.",
     "*Gap* is the largest max|Δ| / max|g| from `jax.vjp` in 64-bit at three settings of unequal sizes and with all sizes 1.",
-    "*Large* compares the code at 10², 10³ and 10⁴ times as large arguments with 50 digits, and is empty where all is right; where autodiff itself is",
-    "NaN it says so.")
+    "*Large* compares the code at 10², 10³ and 10⁴ times as large arguments with 50 digits, and is empty where all is right;",
+    "where autodiff itself is NaN it says so.")
 
 
 def share(rows: Sequence[Covered], test: Callable[[Covered], bool]) -> str:
