@@ -8,12 +8,11 @@ from typing import Any
 
 from derive.assume import declared
 from derive.calculus.differentiate import differentiate
-from derive.errors import BadInput, DeriveError
+from derive.errors import BadInput
 from derive.result import STATEMENTS, Derivation, SympyStep, assumption_texts
-from derive.trace import Program, read
-from derive.trace.read import reachable
+from derive.trace.read import reachable, read_form
 from derive.trace.shapes import Shapes, place_of
-from derive.trace.trees import Form, formed
+from derive.trace.trees import formed
 
 __all__ = ["STATEMENTS", "Derivation", "SympyStep", "Wrt", "assumption_texts", "gradient", "hessian", "jacobian", "vjp"]
 
@@ -77,7 +76,7 @@ class _Asked:
 
     def __init__(self, function: Callable[..., Any], shapes: Shapes, assume: Sequence[str]) -> None:
         self.function = function
-        self.form, self.program = _read(formed(function, shapes))
+        self.form, self.program = read_form(formed(function, shapes))
         self.source = self.program.source
         self.declared = declared(assume, self.source.arguments)
         self.kept: dict[str, Derivation] = {}
@@ -143,13 +142,3 @@ class _Asked:
                            "and there is no derivative with respect to those.", place=place,
                            hint=f"Name a float argument: {', '.join(a.name for a in self.source.arguments if a.kind == 'float')}.")
         return name
-
-
-def _read(form: Form) -> tuple[Form, Program]:
-    """The function as it was read; at the lengths of the examples where it cannot be read at symbolic ones."""
-    try:
-        return form, read(form.function, form.shapes)
-    except DeriveError:
-        if form.numbers is None:
-            raise
-    return form.numbers, read(form.numbers.function, form.numbers.shapes)

@@ -11,9 +11,27 @@ from derive.derivation import Argument
 from derive.errors import BadInput
 from derive.index import At, Expr, substitute, walk
 from derive.trace import Program, read
-from derive.trace.shapes import Shapes, argument_shapes
+from derive.trace.shapes import Shapes, argument_names, argument_shapes, place_of
+from derive.trace.trees import Flat, Form
 
-__all__ = ["argument_text", "matched"]
+__all__ = ["argument_text", "form_like", "matched"]
+
+
+def form_like(g: Callable[..., Any], form: Form) -> Callable[..., Any]:
+    """g as a function of arrays, with its trees taken apart as those of the first function are: by name, or by position.
+
+    Raises:
+        BadInput: an argument of g has the name of an array in a tree.
+    """
+    whole, mine = list(argument_names(form.whole)), list(argument_names(g))
+    if not form.trees or not (form.trees.keys() <= set(mine) or len(whole) == len(mine)):
+        return g
+    names = {name: name for name in form.trees} if form.trees.keys() <= set(mine) else dict(zip(whole, mine))
+    trees = {names[name]: tree.called(names[name]) for name, tree in form.trees.items()}
+    clash = {leaf for tree in trees.values() for leaf in tree.packed.reach} & set(mine)
+    if clash:
+        raise BadInput(f"{sorted(clash)[0]!r} is an argument of one function, and an array in a tree of the other.", place=place_of(g))
+    return Flat(g, trees, "")
 
 
 def matched(g: Callable[..., Any], left: Program, shapes: Shapes) -> tuple[Program, dict[str, str]]:

@@ -27,12 +27,13 @@ from derive.normal.present import present
 from derive.normal.sums import under
 from derive.points import label_and_size
 from derive.proving.answer import Proof
-from derive.proving.matching import matched
+from derive.proving.matching import form_like, matched
 from derive.proving.trial import Counterexample, Label, Trial
 from derive.rules.value import indices_for
-from derive.trace import Program, read
-from derive.trace.read import reachable
+from derive.trace import Program
+from derive.trace.read import reachable, read_form
 from derive.trace.shapes import Shapes, call
+from derive.trace.trees import formed
 
 __all__ = ["Comparison", "Counterexample", "Proof", "compare", "prove", "same_derivative"]
 
@@ -69,8 +70,9 @@ def prove(f: Callable[..., Any], g: Callable[..., Any], shapes: Shapes = None, a
     Raises:
         DeriveError: one of the functions cannot be read; the error names the line.
     """
-    left = read(f, shapes)
-    right, names = matched(g, left, shapes)
+    form, left = read_form(formed(f, shapes))
+    f, g = form.function, form_like(g, form)
+    right, names = matched(g, left, form.shapes)
     if len(left.shape) != len(right.shape) or any(a is not b for a, b in zip(left.shape, right.shape)):
         return Proof("undecided", f"The values have different shapes: {_shape(left)} and {_shape(right)}.")
     extra = tuple(declared(assume, left.source.arguments))

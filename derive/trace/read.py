@@ -14,7 +14,7 @@ import numpy as np
 from jax.extend.core import Literal
 
 from derive.derivation import Argument, Assumption, Definition, Source
-from derive.errors import BadInput, NotYet, Place
+from derive.errors import BadInput, DeriveError, NotYet, Place
 from derive.index import At, Const, Delta, Expr, Extremum, Index, Iverson, Num, array_names, num, size_names
 from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.primitives import Equation
@@ -24,9 +24,9 @@ from derive.trace.digits import taken_apart
 from derive.trace.loops import written_out_steps
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
-from derive.trace.trees import notes_of, source_of
+from derive.trace.trees import Form, notes_of, source_of
 
-__all__ = ["Program", "reachable", "read"]
+__all__ = ["Program", "reachable", "read", "read_form"]
 
 _JAX = os.path.dirname(jax.__file__) + os.sep
 
@@ -65,6 +65,16 @@ def read(function: Callable[..., Any], shapes: Shapes = None) -> Program:
     constants = [reader.constant(value) for value in closed.consts]
     outputs = reader.run(jaxpr, [*constants, *(reader.argument(argument) for argument in arguments)], top=True)
     return reader.program(outputs)
+
+
+def read_form(form: Form) -> tuple[Form, Program]:
+    """The function of a form as it was read; at the lengths of the examples where it cannot be read at symbolic ones."""
+    try:
+        return form, read(form.function, form.shapes)
+    except DeriveError:
+        if form.numbers is None:
+            raise
+    return form.numbers, read(form.numbers.function, form.numbers.shapes)
 
 
 class _Reader:

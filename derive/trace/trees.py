@@ -12,9 +12,10 @@ What a shape may be, in `shapes=`:
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -27,7 +28,7 @@ from derive.trace.leaves import has_word, names_of, reach_of
 from derive.trace.names import first_names
 from derive.trace.shapes import Shapes, argument_names, argument_shapes, by_name, call, name_of, place_of, plain_of
 
-__all__ = ["Form", "Tree", "formed", "notes_of", "source_of"]
+__all__ = ["Flat", "Form", "Tree", "formed", "notes_of", "source_of"]
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,22 @@ class Tree:
         """The tree with these arrays, by the names of its leaves."""
         return self.filled([value if name is None else arrays[name] for name, value in zip(self.leaves, self.values)])
 
+    def called(self, name: str) -> Tree:
+        """The same tree as an argument of another name."""
+        reach = {leaf: re.sub(rf"\b{re.escape(self.packed.name)}\b", name, text, count=1) for leaf, text in self.packed.reach.items()}
+        return replace(self, packed=Packed(name, reach))
+
     def filled(self, leaves: Iterable[Any]) -> Any:
         """The tree with these leaves, in order."""
         return jax.tree_util.tree_unflatten(self.structure, list(leaves))
 
 
-class _Flat:
+class Flat:
     """The user's function as a function of arrays, by name."""
 
     def __init__(self, function: Callable[..., Any], trees: Mapping[str, Tree], note: str) -> None:
-        self.__wrapped__, self.trees, self.note = function, trees, note
+        self.function = self.__wrapped__ = function
+        self.trees, self.note = trees, note
         self.packed = tuple(tree.packed for tree in trees.values())
         names = [leaf for name in argument_names(function) for leaf in (trees[name].packed.reach if name in trees else [name])]
         optional = {name: None for name, left_out in argument_names(function).items() if left_out and name not in trees}
@@ -67,9 +74,10 @@ class _Flat:
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=optional.get(name, inspect.Parameter.empty)) for name in names])
 
     def __call__(self, **arrays: Any) -> Any:
+        """The value of the user's function, with the trees put together."""
         leaves = {leaf for tree in self.trees.values() for leaf in tree.packed.reach}
         whole = {name: tree.built(arrays) for name, tree in self.trees.items()}
-        return call(self.__wrapped__, {**whole, **{name: value for name, value in arrays.items() if name not in leaves}})
+        return call(self.function, {**whole, **{name: value for name, value in arrays.items() if name not in leaves}})
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,11 @@ class Form:
     trees: Mapping[str, Tree] = field(default_factory=dict)
     numbers: Form | None = None
 
+    @property
+    def whole(self) -> Callable[..., Any]:
+        """The user's own function."""
+        return self.function.function if isinstance(self.function, Flat) else self.function
+
 
 def formed(function: Callable[..., Any], shapes: Any) -> Form:
     """A function and the shapes of its arguments, with trees taken apart and examples read.
@@ -99,7 +112,7 @@ def formed(function: Callable[..., Any], shapes: Any) -> Form:
     Raises:
         BadInput: a shape is for an unknown argument, or is no shape.
     """
-    if isinstance(function, _Flat) or shapes is None or isinstance(shapes, str):
+    if isinstance(function, Flat) or shapes is None or isinstance(shapes, str):
         return Form(function, shapes)
     given = by_name(shapes, argument_names(function), place_of(function))
     given = {name: str(spec) if type(spec) is int else spec for name, spec in given.items()}
@@ -128,7 +141,7 @@ def _form(function: Callable[..., Any], given: Mapping[str, Any], trees: Mapping
         else:
             raise BadInput(f"The shape of {name!r} is {spec!r}, which is no shape.", place=place_of(function),
                            hint='Give a string of sizes such as "m d", an example array, or a tree of these.')
-    flat = _Flat(function, trees, note)
+    flat = Flat(function, trees, note)
     return Form(flat, texts, trees, numbers)
 
 
@@ -138,13 +151,13 @@ def source_of(function: Callable[..., Any], arguments: tuple[Argument, ...]) -> 
         text = textwrap.dedent(inspect.getsource(plain_of(function)))
     except (OSError, TypeError):
         text = ""
-    packed = function.packed if isinstance(function, _Flat) else ()
+    packed = function.packed if isinstance(function, Flat) else ()
     return Source(name_of(function), text, place_of(function), arguments, packed)
 
 
 def notes_of(function: Callable[..., Any]) -> tuple[Assumption, ...]:
     """What is said of the sizes of examples."""
-    return (Assumption(function.note),) if isinstance(function, _Flat) and function.note else ()
+    return (Assumption(function.note),) if isinstance(function, Flat) and function.note else ()
 
 
 # ------------------------------------------------------------------------------------------- trees
