@@ -2,7 +2,7 @@
 
 Layers (imports point only upward): sizes | session, registry | digits | storage, infinite | choices, arrays | masked, listed, filling | elementwise,
 comparing | selection | masking, access, reductions, products, shapes, joining, create | diagonals, matrices | standins, loops | mapping, python |
-comprehensions, bytecode, rewrite, objects | rebuild | patch | outputs | lifting.
+comprehensions, bytecode, rewrite, objects | rebuild | patch | pieces | outputs | lifting.
 """
 
 from derive.checking.lift import (

@@ -12,7 +12,7 @@ from derive.checking.lift.sizes import at_least, integer
 from derive.checking.lift.storage import UNWRITTEN
 from derive.index import ONE, ZERO, At, Delta, Expr, Index, Iverson, Mul, Where, add, num, sub
 
-__all__ = ["filled"]
+__all__ = ["filled", "interval"]
 
 _Interval = tuple[Index, Expr, Expr]
 
@@ -32,7 +32,8 @@ def _simple(condition: Expr) -> _Interval | None:
     return None if high.free else (index, ZERO, integer(sub(high, strict)))
 
 
-def _interval(condition: Expr) -> _Interval | None:
+def interval(condition: Expr) -> tuple[Index, Expr, Expr] | None:
+    """(c, lo, hi) where the condition is lo ≤ c ≤ hi, for an index c."""
     parts = [_simple(part) for part in (condition.args[0] if isinstance(condition, Mul) else (condition,))]
     known = [part for part in parts if part is not None]
     if len(known) != len(parts) or len({index for index, _, _ in known}) != 1:
@@ -62,7 +63,7 @@ def filled(body: Expr) -> Expr:
     for count, part in enumerate(chain):
         if count and follows([(alike(earlier.args[0]), False) for earlier in chain[:count]], alike(part.args[0])):
             return _nested(chain[:count], part.args[1])
-    intervals = [_interval(part.args[0]) for part in chain]
+    intervals = [interval(part.args[0]) for part in chain]
     for index in {one[0] for one in intervals if one is not None}:
         if _covers(index, [one[1:] for one in intervals if one is not None and one[0] is index]):
             return _nested(chain[:-1], chain[-1].args[1])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from derive.checking.lift.arrays import Elements, Operand, SymbolicArray, make, operand
+from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, make, operand
+from derive.checking.lift.registry import call
 from derive.checking.lift.session import refuse
-from derive.checking.lift.sizes import same
+from derive.checking.lift.sizes import integer, same
 from derive.checking.lift.storage import Location, Storage, choose
-from derive.index import Expr, Index, substitute
+from derive.index import Expr, Index, add, num, substitute
 
-__all__ = ["Collector", "Listed", "Snapshot"]
+__all__ = ["Chained", "Collector", "Listed", "Snapshot"]
 
 
 class Snapshot:
@@ -61,6 +62,41 @@ class Listed(Elements):
         return _locked(self.lift_operand()[key])
 
 
+    def __add__(self, other: Any) -> Any:
+        return Chained([], self, list(map(Snapshot, other))) if isinstance(other, list) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return Chained(list(map(Snapshot, other)), self, []) if isinstance(other, list) else NotImplemented
+
+
+class Chained(Elements):
+    """A list of symbolic length with known elements before and behind it."""
+
+    def __init__(self, before: list[Snapshot], middle: Listed, behind: list[Snapshot]) -> None:
+        self.before, self.middle, self.behind = before, middle, behind
+        self.size = integer(add(num(len(before) + len(behind)), middle.size))
+
+    def lift_operand(self) -> Operand:
+        """The same as an array."""
+        ends = [one for one in (self.before, self.behind) if one]
+        if not all(one.fresh() for end in ends for one in end):
+            refuse("a list holds views of an array that was changed since")
+        before, behind = ([_stacked(end)] if end else [] for end in (self.before, self.behind))
+        found: Operand = _locked(call("concatenate", [*before, operand(self.middle), *behind]))
+        return found
+
+    def element(self, index: Expr) -> Any:
+        """The element at that index."""
+        return _locked(self.lift_operand()[Scalar(index, "int")])
+
+    def __getitem__(self, key: Any) -> Any:
+        return _locked(self.lift_operand()[key])
+
+
+def _stacked(elements: list[Snapshot]) -> Any:
+    return call("array", [make(one.sizes, one.kind, one.storage.peek) for one in elements])
+
+
 def _locked(array: Any) -> Any:
     if isinstance(array, SymbolicArray):
         array.storage.locked = "an element of a list of symbolic length is changed in place"
@@ -87,11 +123,10 @@ class Collector:
             refuse(f"'{self.name}' grows by {self.count} elements in one iteration of a symbolic loop")
         self.count = 0
 
-    def after(self, index: Index, guards: Sequence[Expr]) -> Listed:
+    def after(self, index: Index, guards: Sequence[Expr]) -> Listed | Chained:
         """The list after the loop."""
-        if self.start:
-            refuse(f"'{self.name}' has elements before a symbolic loop appends to it")
-        return Listed(index, list(zip(guards, self.ways)))
+        grown = Listed(index, list(zip(guards, self.ways)))
+        return Chained(list(map(Snapshot, self.start)), grown, []) if self.start else grown
 
     def lift_operand(self) -> Any:
         """Refuse."""

@@ -193,7 +193,9 @@ class Loop(Choices):
         for name in grown:
             values[name] = self.names[name]
             if name in self.collectors:
-                values[name] = self.collectors[name].after(self.index, [way.guard for way in self.ways])
+                collector = self.collectors[name]
+                values[name] = collector.after(self.index, [way.guard for way in self.ways])
+                collector.start[:] = [Poison(name)]  # the list may be known by another name, which would miss what was appended
         return tuple(values[name] for name in sorted([*plain, *added, *summed, *grown]))
 
 
