@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Layout", "called", "encoded", "joined"]
+__all__ = ["Layout", "called", "encoded", "joined", "on_arrays"]
 
 Function = Callable[..., Any]
 
@@ -97,6 +97,25 @@ def joined(forward: Function, backward: Function, into_forward: Mapping[str, str
         for name, part in zip(caches, _handed_over(caches, out, cache)):
             given[name] = part
         return out, backward(**given, **more)
+
+    return run
+
+
+def on_arrays(function: Function, trees: Mapping[str, Any], first: Sequence[str], by_name: Function) -> Function:
+    """A function of trees of arrays as one of the arrays in them.
+
+    Args:
+        function: the user's.
+        trees: a `Tree` for each parameter that is one.
+        first: the user's positional-only parameters, in order.
+        by_name: from what the user returns to the same with gradients by the names of arrays in the place of trees.
+    """
+
+    def run(**arguments: Any) -> Any:
+        given = dict(arguments)
+        for name, tree in trees.items():
+            given[name] = tree.built({leaf: given.pop(leaf) for leaf in tree.packed.reach})
+        return by_name(function(*[given.pop(name) for name in first], **given))
 
     return run
 

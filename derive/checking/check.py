@@ -26,7 +26,8 @@ from derive.checking.repair import repair
 from derive.checking.report import CANNOT_RUN, WRONG, Report, level_of
 from derive.checking.safety import Finding, findings
 from derive.checking.subject import Subject, subject_of
-from derive.checking.truth import Reference, Truth, reference_of
+from derive.checking.trees import asked, taken_apart
+from derive.checking.truth import Reference, Truth, form_of, reference_of
 from derive.derivation import Argument
 from derive.errors import BadInput, DeriveError, NotYet
 from derive.face import Wrt
@@ -87,12 +88,14 @@ class _Check:
         self.parts = tuple(code) if isinstance(code, (tuple, list)) else (forward_of(code),) if kind else (code,)
         main = reference if reference is not None else self.parts[0]
         shapes = _known_shapes(main, self.parts, shapes, fixed or {})
-        self.reference: Reference | None = None if reference is None else reference_of(reference, shapes, assume)
+        form = form_of(_without(main, fixed or {}) if reference is None else reference, shapes)
+        self.trees = form.trees
+        self.reference: Reference | None = None if reference is None else reference_of(form.function, form.shapes, assume)
         if self.reference is not None:
             self.arguments = self.reference.arguments
             self.extra = self.reference.extra
         else:
-            own = argument_shapes(_without(self.parts[0], fixed or {}), shapes)
+            own = argument_shapes(form.function, form.shapes)
             self.arguments, self.extra = (*own, *self._incoming(own)), tuple(declared(assume, own))
         self.wrt = self._asked(wrt)
         self.several = wrt is not None and not isinstance(wrt, (str, int))
@@ -110,8 +113,9 @@ class _Check:
         """The arguments named by `wrt`; empty for None."""
         names = [a.name for a in self.arguments if a.name != "dout"]
         out = []
-        for one in () if wrt is None else [wrt] if isinstance(wrt, (str, int)) else wrt:
-            name = names[one] if isinstance(one, int) and not isinstance(one, bool) and -len(names) <= one < len(names) else one
+        every = () if wrt is None else [wrt] if isinstance(wrt, (str, int)) else wrt
+        pairs = [(one, name) for one in every for name in asked(self.trees, self.arguments, one)]
+        for one, name in pairs:
             if name not in names:
                 raise BadInput(f"wrt={one!r} is no argument; the arguments are {', '.join(names)}.", place=place_of(self.parts[-1]))
             if name not in self._floats():
@@ -123,7 +127,7 @@ class _Check:
     def _subject(self, wrt: Sequence[str], layouts: Mapping[str, Layout]) -> Subject:
         if self.kind:
             return foreign_subject(self.code, self.arguments, wrt, fixed=self.fixed)
-        return subject_of(self.code, self.arguments, wrt, fixed=self.fixed, returns=self.returns, layouts=layouts)
+        return subject_of(self.code, self.arguments, wrt, fixed=self.fixed, returns=self.returns, layouts=layouts, trees=self.trees)
 
     # ------------------------------------------------------------------------------------------- the whole
 
@@ -157,7 +161,7 @@ class _Check:
         """`dout`, in the shape of what the forward pass returns, for a pair without a reference."""
         if len(self.parts) == 1 and not self.kind:
             return []
-        shape = forward_shape(self.parts[0], own, self.fixed or {})
+        shape = forward_shape(taken_apart(self.parts[0], self.trees, own, self.fixed or {}, "forward")[0], own, self.fixed or {})
         return [Argument("dout", shape)] if shape else []
 
     def _present(self, numbers: Numbers) -> tuple[str, ...]:

@@ -11,9 +11,11 @@ from typing import Any
 
 from derive.checking.adapters import Layout, called, encoded, joined
 from derive.checking.arguments import incoming_parameter, matched, name_of, parameters_of
+from derive.checking.trees import taken_apart
 from derive.derivation import Argument
 from derive.errors import BadInput, Place
 from derive.trace.shapes import place_of
+from derive.trace.trees import Tree
 
 __all__ = ["Subject", "subject_of"]
 
@@ -67,7 +69,8 @@ class Subject:
 
 
 def subject_of(code: Any, arguments: Sequence[Argument], wrt: Sequence[str], *, fixed: Mapping[str, Any] | None = None,
-               returns: Sequence[str] | None = None, layouts: Mapping[str, Layout] | None = None) -> Subject:
+               returns: Sequence[str] | None = None, layouts: Mapping[str, Layout] | None = None,
+               trees: Mapping[str, Tree] | None = None) -> Subject:
     """The subject for a function, or for a pair (forward, backward).
 
     Args:
@@ -77,6 +80,7 @@ def subject_of(code: Any, arguments: Sequence[Argument], wrt: Sequence[str], *, 
         fixed: values of further parameters.
         returns: the arguments whose gradients are returned, in order, where it cannot be told from the code.
         layouts: arguments that the code wants in another layout.
+        trees: arguments of the reference that are trees of arrays, each of which is an argument here.
 
     Raises:
         BadInput: the parameters do not match the arguments, or it cannot be told what is returned.
@@ -87,7 +91,11 @@ def subject_of(code: Any, arguments: Sequence[Argument], wrt: Sequence[str], *, 
 
     def make(parts: tuple[Callable[..., Any], ...], layouts: Mapping[str, Layout]) -> Subject:
         build = _single if len(parts) == 1 else _pair
-        return replace(build(parts, arguments, wrt, dict(fixed or {}), returns, layouts), parts=parts, layouts=layouts, remake=make)
+        roles = ("whole",) if len(parts) == 1 else ("forward", "backward")
+        apart = [taken_apart(part, trees or {}, arguments, fixed or {}, role) for part, role in zip(parts, roles)]
+        made = build(tuple(part for part, _ in apart), arguments, wrt, dict(fixed or {}), returns, layouts)
+        names = {**made.names, **{leaf: text for _, texts in apart for leaf, text in texts.items()}}
+        return replace(made, handwritten=parts[-1], names=names, parts=parts, layouts=layouts, remake=make)
 
     return make(parts, layouts or {})
 
@@ -162,19 +170,28 @@ class _Split:
         if self.pair:
             value, returned = returned
         parts = list(returned) if isinstance(returned, (tuple, list)) else [returned]
-        mapping = next((part for part in parts if isinstance(part, Mapping)), None)
-        if mapping is not None:
-            others = [part for part in parts if part is not mapping]
-            if others and parts[0] is mapping and not self.pair:
-                raise BadInput(f"{self.name} returns the loss last, and (loss, gradients) is expected.", place=self.place,
-                               hint="Return the loss first, or within the dict under the name 'loss'.")
-            own = next((mapping[key] for key in ("loss", "cost", "value") if key in mapping), None)
-            return (value if self.pair else others[0] if others else own), self._by_name(mapping)
+        mappings = [part for part in parts if isinstance(part, Mapping)]
+        if mappings:
+            return self._with_names(value, parts, {key: part for one in mappings for key, part in one.items()})
         flat = [part for one in parts for part in (one if isinstance(one, (tuple, list)) else [one])]
         if len(flat) == len(self.roles) and not self.returns:
             found = dict(zip(self.roles, flat))
             return (value if self.pair else found.pop("", None)), {name: g for name, g in found.items() if name}
         return self._by_order(value, flat)
+
+    def _with_names(self, value: Any, parts: Sequence[Any], mapping: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Gradients in a dict; what stands beside it is the value, then further gradients in order."""
+        others = [part for part in parts if not isinstance(part, Mapping)]
+        found = self._by_name(mapping)
+        missing = [name for name in self.returns or self.wrt or self.floats if name not in found and name != VALUE]
+        leading = not self.pair and bool(others) and isinstance(parts[0], Mapping)
+        first = 0 if self.pair or (leading and not _is_number(others[-1])) else 1
+        extra = others[first:] if len(others) - first == len(missing) else []
+        if leading and first:
+            raise BadInput(f"{self.name} returns the loss last, and (loss, gradients) is expected.", place=self.place,
+                           hint="Return the loss first, or within the dict under the name 'loss'.")
+        own = next((mapping[key] for key in ("loss", "cost", "value") if key in mapping), None)
+        return (value if self.pair else others[0] if others and first else own), {**found, **dict(zip(missing, extra))}
 
     def _by_name(self, mapping: Mapping[str, Any]) -> dict[str, Any]:
         return {self.keys[key]: g for key, g in mapping.items() if key in self.keys}

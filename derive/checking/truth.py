@@ -25,9 +25,11 @@ from derive.errors import DeriveError, NotYet
 from derive.index import Expr, Size, num
 from derive.points import Point, concrete, label_bounds, sizes_of
 from derive.trace import Program, read
+from derive.trace.read import read_form
 from derive.trace.shapes import Shapes, argument_shapes, call
+from derive.trace.trees import Flat, Form, formed
 
-__all__ = ["Reference", "Truth", "reference_of"]
+__all__ = ["Reference", "Truth", "form_of", "reference_of"]
 
 _SMALL = (3, 5, 4, 7, 6, 8, 9, 10)
 _QUICK = {"xla_backend_optimization_level": 0}  # what runs a few times at small sizes need not run fast
@@ -231,11 +233,23 @@ def _value_shape(function: Callable[..., Any], arguments: Sequence[Argument], fa
         raise (failure or error) from error
 
 
+def form_of(function: Callable[..., Any], shapes: Shapes) -> Form:
+    """A function with trees taken apart, at the lengths of the examples where it cannot be read at symbolic sizes."""
+    form = formed(function, shapes)
+    if form.numbers is None:
+        return form
+    try:
+        return read_form(form)[0]
+    except DeriveError:
+        return form
+
+
 def reference_of(function: Callable[..., Any], shapes: Shapes, assume: Sequence[str]) -> Reference:
     """The reference for a JAX function, kept from one check to the next."""
-    key = (repr(shapes), tuple(assume))
+    whole = function.function if isinstance(function, Flat) else function
+    key = (repr(shapes), tuple(assume), repr(function.trees) + function.note if isinstance(function, Flat) else "")
     try:
-        kept = _KEPT.setdefault(function, {})
+        kept = _KEPT.setdefault(whole, {})
     except TypeError:
         return Reference(function, shapes, assume)
     if key not in kept:
