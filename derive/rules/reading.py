@@ -15,7 +15,7 @@ from derive.index import ZERO, Const, Expr, Where
 from derive.rules.table import declared_once
 from derive.rules.value import Value, is_one
 
-__all__ = ["PRIMITIVES", "Equation", "Primitive", "Wrapper", "declare", "elementwise"]
+__all__ = ["INFINITE", "MINUS_INFINITY", "PRIMITIVES", "Equation", "Primitive", "Wrapper", "behind_masks", "declare", "elementwise"]
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,11 @@ def declare(name: str, meaning: str, read: Callable[[Equation], Value | list[Val
     declared_once(PRIMITIVES, Primitive(name, meaning, read, (sample, shapes)))
 
 
-def elementwise(function: Callable[..., Expr], inputs: tuple[Value, ...], shape: tuple[Expr, ...], kind: str) -> Value:
-    """A function of entries at the same index; scalars and axes of size 1 are stretched."""
+def elementwise(function: Callable[..., Expr], inputs: tuple[Value, ...], shape: tuple[Expr, ...], kind: str, *, masks: bool = True) -> Value:
+    """A function of entries at the same index; scalars and axes of size 1 are stretched; `masks`: it is worked out behind infinite masks."""
     def at(*i: Expr) -> Expr:
         entries = [x.at(*(ZERO if is_one(n) else j for n, j in zip(x.shape, i))) if x.shape else x.at() for x in inputs]
-        return behind_masks(function, entries)
+        return behind_masks(function, entries) if masks else function(*entries)
     return Value(shape, at, kind)
 
 

@@ -5,6 +5,7 @@ Legend: as in `primitives`; n is a size, g the dimension numbers of a gather or 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -36,7 +37,7 @@ from derive.rules.primitives import Equation, declare
 from derive.rules.sizes import size
 from derive.rules.value import Value, is_one, letter_for
 
-__all__ = ["apart", "bound", "factors_of", "merged", "summed"]
+__all__ = ["apart", "bound", "factors_of", "merged", "reduction", "summed"]
 
 
 def bound(n: Expr) -> Index:
@@ -142,11 +143,13 @@ def _transpose(e: Equation) -> Value:
     return Value(e.shape, lambda *i: x.at(*(i[order.index(axis)] for axis in range(len(i)))), x.kind)
 
 
-def _reduction(build: Callable[[tuple[Index, ...], Expr], Expr]) -> Callable[[Equation], Value]:
+def reduction(build: Callable[[tuple[Index, ...], Expr], Expr]) -> Callable[[Equation], Value]:
+    """How a reduction is read: `build` makes one entry of the indices that are reduced and the body, the same one for the same place."""
     def read(e: Equation) -> Value:
         x, axes = e.inputs[0], e.params["axes"]
         kept = [axis for axis in range(len(x.shape)) if axis not in axes]
 
+        @functools.cache
         def at(*i: Expr) -> Expr:
             full: dict[int, Expr] = dict(zip(kept, i))
             over = []
@@ -204,8 +207,8 @@ declare("reshape", "axes of size 1 appear or disappear, neighbours merge or come
         lambda x: x.reshape(-1) @ x.reshape(-1) * jnp.max(x.reshape(x.shape[0], 2, -1), axis=1), x="m 2*d")
 declare("transpose", "exchanges axes", _transpose, lambda x: x.T, x="m d")
 declare("squeeze", "drops axes of size 1", _squeeze, lambda x: jnp.squeeze(x[:, None], axis=1), x="m d")
-declare("reduce_sum", "Σ over axes", _reduction(summed), lambda x: jnp.sum(x, axis=0), x="m d")
-declare("reduce_max", "the largest along axes", _reduction(_extreme("max")), lambda x: jnp.max(x, axis=1), x="m d")
-declare("reduce_min", "the smallest along axes", _reduction(_extreme("min")), lambda x: jnp.min(x, axis=1), x="m d")
+declare("reduce_sum", "Σ over axes", reduction(summed), lambda x: jnp.sum(x, axis=0), x="m d")
+declare("reduce_max", "the largest along axes", reduction(_extreme("max")), lambda x: jnp.max(x, axis=1), x="m d")
+declare("reduce_min", "the smallest along axes", reduction(_extreme("min")), lambda x: jnp.min(x, axis=1), x="m d")
 declare("dot_general", "Σ over contracted axes", _dot_general, lambda x, w: x @ w, x="m d", w="d k")
 declare("cumsum", "sums so far", _cumulative, lambda x: jnp.cumsum(x, axis=1), x="m d")
