@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +14,15 @@ from derive.checking.subject import Subject
 from derive.checking.truth import Truth
 from derive.derivation import Argument, Assumption, Definition, Story
 from derive.errors import NotYet
-from derive.index import At, Expr, Iverson, Poly, substitute, walk
+from derive.index import At, Expr, Fn, Iverson, Poly, array_names, substitute, walk
 from derive.normal import P0, Algebra
 from derive.normal.algebra import written_out
+from derive.rules.functions import FUNCTIONS
 
 __all__ = ["Formulas", "equal", "formulas_of", "on_indices", "story_equal", "without_ties"]
+
+_MOST = 4  # kept normal forms of one truth
+_LARGE = 100_000  # forms in one of them above which another is begun
 
 
 @dataclass(frozen=True)
@@ -72,15 +77,59 @@ def equal(left: Expr, right: Expr, definitions: Sequence[Definition], truth: Tru
     if truth.binary:
         left, right = _binary(left, truth.binary), _binary(right, truth.binary)
         definitions = [replace(d, body=_binary(d.body, truth.binary)) for d in definitions]
-    algebra = Algebra(hard=True, lookup=written_out(definitions))
-    use(truth.extra, algebra, truth.arguments)
-    try:
-        gap = algebra.sub(algebra.canonical(left), algebra.canonical(right))
-        if algebra.is_zero(gap):
-            return True, True
-        return False, algebra.is_zero(without_ties(algebra, gap))
-    except (NotYet, RecursionError):  # too large, or nested too deeply, to be decided
-        return False, False
+    smooth = _smooth([left]) & _smooth([right, *(d.body for d in definitions)])
+    names = set[str]().union(*map(array_names, (left, right, *(d.body for d in definitions))))
+    deciders = _KEPT.setdefault(truth, _Deciders())
+    ties_aside = False
+    for opaque in dict.fromkeys((smooth, frozenset[str]())):
+        algebra = deciders.given(definitions, opaque, truth, names)
+        try:
+            gap = algebra.sub(algebra.canonical(left), algebra.canonical(right))
+            if algebra.is_zero(gap):
+                return True, True
+            ties_aside = ties_aside or algebra.is_zero(without_ties(algebra, gap))
+        except (NotYet, RecursionError):  # too large, or nested too deeply, to be decided
+            continue
+    return False, ties_aside
+
+
+def _smooth(nodes: Iterable[Expr]) -> frozenset[str]:
+    """The functions that occur and are written out in exponentials to decide equality; equal without that is equal too, and seen sooner."""
+    found = {part.args[0] for node in nodes for part in walk(node) if isinstance(part, Fn)}
+    return frozenset(name for name in found if FUNCTIONS[name].expand is not None and FUNCTIONS[name].convention is None)
+
+
+@dataclass
+class _Decider:
+    """A normal form with the names that it has met: their definitions, or None for an argument."""
+
+    algebra: Algebra
+    opaque: frozenset[str]
+    met: dict[str, Definition | None]
+
+
+class _Deciders:
+    """Normal forms that are kept, so that what several gradients share is worked out once."""
+
+    def __init__(self) -> None:
+        self.kept: list[_Decider] = []
+
+    def given(self, definitions: Sequence[Definition], opaque: frozenset[str], truth: Truth, names: Iterable[str]) -> Algebra:
+        """A normal form that writes the defined ones of these names out: a kept one that has met none of them with another meaning."""
+        own: dict[str, Definition | None] = {**dict.fromkeys(names), **{d.name: d for d in definitions}}
+        for one in self.kept:
+            if one.opaque == opaque and one.algebra.size < _LARGE and all(one.met.get(name, d) == d for name, d in own.items()):
+                one.met.update(own)
+                one.algebra.begin()
+                return one.algebra
+        met = dict(own)
+        algebra = Algebra(hard=True, opaque=opaque, lookup=written_out(met))
+        use(truth.extra, algebra, truth.arguments)
+        self.kept = [*self.kept[1 - _MOST:], _Decider(algebra, opaque, met)]
+        return algebra
+
+
+_KEPT: weakref.WeakKeyDictionary[Truth, _Deciders] = weakref.WeakKeyDictionary()
 
 
 def _binary(node: Expr, names: frozenset[str]) -> Expr:

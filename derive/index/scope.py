@@ -13,6 +13,8 @@ __all__ = ["array_names", "expand", "rebuild", "size_names", "substitute", "walk
 
 def rebuild(node: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """The node with `change` applied to each direct part."""
+    if isinstance(node, (Mono, Poly)):
+        return _collected(node, change)
     args = tuple(_changed(arg, change) for arg in node.args)
     if args == node.args:
         return node
@@ -26,14 +28,15 @@ def rebuild(node: Expr, change: Callable[[Expr], Expr]) -> Expr:
         return product(args[0])
     if isinstance(node, Pow):
         return power(*args)
-    if isinstance(node, (Mono, Poly)):
-        return _collected(node, change)
     return type(node)(*args)
 
 
 def _collected(node: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """A canonical product or sum with its parts changed; as written where two parts became the same, so that both still count."""
-    pairs = [(change(part), q) for part, q in node.args[0]]
+    old = node.args[0]
+    pairs = [(change(part), q) for part, q in old]
+    if all(new is part for (new, _), (part, _) in zip(pairs, old)):
+        return node
     if len({part for part, _ in pairs}) == len(pairs):
         return type(node)(frozenset(pairs))
     if isinstance(node, Mono):
@@ -57,8 +60,11 @@ def substitute(node: Expr, mapping: Mapping[Any, Expr]) -> Expr:
     A key that mentions a bound index is replaced where it stands under that binder, and its value is read in the same scope.
     """
     memo: dict[Expr, Expr] = {}
+    indices = frozenset(mapping) if all(isinstance(key, Index) for key in mapping) else None
 
     def change(part: Expr) -> Expr:
+        if indices is not None and indices.isdisjoint(part.free):
+            return part
         if part in mapping:
             return mapping[part]
         if part not in memo:

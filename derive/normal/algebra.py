@@ -48,9 +48,9 @@ __all__ = ["Algebra", "written_out"]
 Lookup = Callable[[At], Expr | None]
 
 
-def written_out(definitions: Iterable[Definition]) -> Lookup:
+def written_out(definitions: Iterable[Definition] | Mapping[str, Definition | None]) -> Lookup:
     """A lookup that writes the names of these definitions out."""
-    bodies = {d.name: d for d in definitions}
+    bodies: Mapping[str, Definition | None] = definitions if isinstance(definitions, Mapping) else {d.name: d for d in definitions}
 
     def lookup(entry: At) -> Expr | None:
         d = bodies.get(entry.name)
@@ -64,11 +64,13 @@ class Algebra(Deciding):
     Args:
         hard: decide equality (max, |·|, tanh … are rewritten in simpler functions and indicators get a canonical sign) instead of
             keeping what a reader wants to see.
+        opaque: functions that the hard form leaves as they are.
         lookup: gives the body of a named entry, to expand it; None keeps the name.
     """
 
-    def __init__(self, *, hard: bool = False, lookup: Lookup | None = None) -> None:
+    def __init__(self, *, hard: bool = False, opaque: Iterable[str] = (), lookup: Lookup | None = None) -> None:
         super().__init__(hard=hard)
+        self.opaque = frozenset(opaque)
         self.lookup = lookup
         self._forms: dict[Expr, Poly] = {}
         self._other_forms: dict[tuple[Expr, ...], tuple[dict[Expr, Poly], dict[tuple[Poly, Poly], Poly]]] = {}
@@ -79,6 +81,15 @@ class Algebra(Deciding):
         if found is None:
             found = self._forms[node] = self._READ[type(node)](self, node)
         return found
+
+    @property
+    def size(self) -> int:
+        """How much is cached."""
+        return len(self._forms) + len(self._products)
+
+    def begin(self) -> None:
+        """Count the work anew."""
+        self._work = 0
 
     def forget(self) -> None:
         """Forget cached results after a fact was added."""

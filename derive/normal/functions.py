@@ -45,7 +45,7 @@ class Functions(Sums):
         if split is not None:
             return split
         expand = FUNCTIONS[name].expand
-        if expand is not None:
+        if expand is not None and name not in self.opaque:
             return self.canonical(expand(*args))
         lead = self.unit(args[0]) if len(args) == 1 and terms(args[0]) else Fraction(1)
         if lead < 0 and name in _ODD_OR_EVEN:

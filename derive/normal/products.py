@@ -23,6 +23,7 @@ class Products(Integers):
     def __init__(self, *, hard: bool = False) -> None:
         super().__init__()
         self.hard = hard
+        self.opaque: frozenset[str] = frozenset()
         self.reducing: frozenset[Poly] = frozenset()
 
     # ------------------------------------------------------------------------------------------- given by the layers above
