@@ -337,7 +337,7 @@ REFUSED = {
     "matrices": (lambda x: np.matrix(x), "x: m m", "np.matrix"),
     "rounding": (lambda x: np.round(x), "x: m", "rounding"),
     "small integers": (lambda x: x * np.zeros(3, dtype=np.uint8), "x: m", "dtype"),
-    "an inverse": (lambda x: np.linalg.inv(x), "x: m m", "inv"),
+    "a pseudo-inverse": (lambda x: np.linalg.pinv(x), "x: m m", "pinv"),
     "an unknown count": (lambda x: len(x[x > 0]), "x: m", "len"),
     "shapes that differ": (lambda x: x + np.ones(2), "x: m", "shapes|broadcast"),
     "an index on the data": (lambda x: x[(x > 0).astype(int)], "x: m", "depends on the data"),

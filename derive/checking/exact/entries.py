@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from derive.checking.exact.arithmetic import choose
-from derive.checking.exact.chosen import Chosen, MaskIndex, same_mask
+from derive.checking.exact.chosen import Chosen, MaskIndex, MaskPart, mask_of, same_mask
 from derive.checking.exact.numbers import RANK, Count, Number, Pick, as_number, is_number
 from derive.checking.lift.session import bad, refuse
 from derive.index import Num
 
-__all__ = ["Chosen", "Entries", "MaskIndex", "kind_of", "plain", "rekinded", "result", "symbolic"]
+__all__ = ["Chosen", "Entries", "MaskIndex", "MaskPart", "kind_of", "plain", "rekinded", "result", "symbolic"]
 
 _DTYPES = {"float": np.dtype(np.float64), "int": np.dtype(np.int64), "bool": np.dtype(np.bool_)}
 _to_numbers = np.frompyfunc(as_number, 1, 1)
@@ -26,7 +26,7 @@ def symbolic(value: Any) -> bool:
     """Whether symbolic numbers occur in a value, lists included."""
     if isinstance(value, (list, tuple)):
         return any(map(symbolic, value))
-    return isinstance(value, (Number, Entries, Chosen, MaskIndex))
+    return isinstance(value, (Number, Entries, Chosen, MaskIndex, MaskPart))
 
 
 def plain(value: Any) -> np.ndarray:
@@ -168,8 +168,6 @@ class Entries(np.ndarray):
             if changes:
                 refuse(f"a {kind_of(given)} is stored into an array of kind {self.kind}, where NumPy changes it")
 
-    # ------------------------------------------------------------------------------------------- methods that are not NumPy's own
-
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         """The array in another kind."""
         return self._method("astype", dtype)
@@ -209,10 +207,11 @@ for _name in (
 
 def _mask(key: Any) -> np.ndarray | None:
     """The plain array of a mask that depends on the data, or None where the index is none."""
+    found = mask_of(key)
+    if found is not None:
+        return found
     if isinstance(key, tuple) and len(key) == 1:
         key = key[0]
-    if isinstance(key, MaskIndex):
-        return key.mask
     if isinstance(key, Number) and key.kind == "bool" and not isinstance(key.expr, Num):
         return plain(key)
     if isinstance(key, list) and symbolic(key):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from derive.checking.exact.arithmetic import choose
-from derive.checking.exact.entries import Chosen, Entries, MaskIndex, kind_of, plain, result
+from derive.checking.exact.entries import Entries, MaskIndex, kind_of, plain, result
 from derive.checking.exact.numbers import Count, Number, as_number, compare, picked
 from derive.checking.exact.simplify import times
 from derive.checking.exact.table import kind_of_dtype, row
@@ -20,8 +20,6 @@ __all__: list[str] = []
 
 @row("sum")
 def _sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **kwargs: Any) -> Any:
-    if isinstance(a, Chosen):
-        return a.sum()
     if dtype is not None and kind_of_dtype(dtype) != "float" and kind_of(plain(a)) == "float":
         refuse("floats are summed as integers, which cuts off their decimals")
     found = reduced(total, _where_or(a, kwargs, 0), axis, keepdims)

@@ -12,6 +12,7 @@ import numpy as np
 
 from derive.checking.exact.entries import Entries, plain, symbolic
 from derive.checking.exact.numbers import Count, Number, as_number, is_number
+from derive.checking.exact.standins import Joined, Real, Vectorized, piecewise
 from derive.checking.exact.table import TABLE, call
 from derive.checking.exact.ufuncs import ELEMENTWISE, apply
 from derive.checking.lift.rebuild import Rebuilder
@@ -34,23 +35,12 @@ _REFUSED = {"random": "random numbers", **dict.fromkeys(("matrix", "asmatrix", "
 _CONSTANTS = {"pi": Number(Const("pi")), "e": apply("exp", "__call__", 1)}
 
 
-class _FloatMeta(type):
-    """Stands for Python's float: the same `isinstance` and dtype, but a symbolic number stays one."""
-
-    def __instancecheck__(cls, value: Any) -> bool:
-        return isinstance(value, float) or (isinstance(value, Number) and value.kind == "float")
-
-    def __call__(cls, *args: Any) -> Any:
-        if len(args) == 1 and (symbolic(args[0]) or isinstance(args[0], Count)):
-            return call("astype", (call("item", args, {}), float), {})
-        return float(*args)
-
-    def __getattr__(cls, name: str) -> Any:
-        return getattr(float, name)
+class _Float(metaclass=Real):
+    real_type, arrays, dtype = float, False, np.dtype(float)
 
 
-class _Float(metaclass=_FloatMeta):
-    real_type, dtype = float, np.dtype(float)
+class _Float64(metaclass=Real):
+    real_type, arrays, dtype = np.float64, True, np.dtype(float)
 
 
 def _len(value: Any) -> Any:
@@ -65,6 +55,11 @@ def _extremum(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         return apply(f"{name}imum", "reduce", parts)
 
     return apply_to
+
+
+def _fsum(values: Any) -> Any:
+    parts = list(values)
+    return call("sum", (parts,), {}) if symbolic(parts) else math.fsum(parts)
 
 
 _BUILTINS: dict[str, Any] = {"float": _Float, "len": _len, "max": _extremum("max", max), "min": _extremum("min", min)}
@@ -114,7 +109,7 @@ class Patcher(Rebuilder):
         """What stands for an array of numbers, or a function of Python's, of math or of NumPy's."""
         if isinstance(value, np.ndarray) and value.dtype.kind == "f":
             return self.copies.once(value, lambda array: Entries.of(plain(array), "float"))
-        return _replacement(value)
+        return Vectorized(self.patch(value.pyfunc)) if isinstance(value, np.vectorize) else _replacement(value)
 
     def attribute(self, module: ModuleType, name: str) -> Any:
         """What module.name is."""
@@ -122,7 +117,13 @@ class Patcher(Rebuilder):
             refuse(_REFUSED[name])
         if module in (np, math) and name in _CONSTANTS:
             return _CONSTANTS[name]
+        if module is np and name in _ATTRIBUTES:
+            return _ATTRIBUTES[name]
         return self.patch(getattr(module, name))
+
+
+_TYPES: dict[type, Any] = {float: _Float, np.float64: _Float64, np.vectorize: Vectorized}
+_ATTRIBUTES = {"r_": Joined("concatenate", np.r_), "c_": Joined("column_stack", np.c_), "piecewise": piecewise}
 
 
 def _replacement(value: Any) -> Any:
@@ -130,10 +131,12 @@ def _replacement(value: Any) -> Any:
     if isinstance(value, np.ufunc):
         return _Ufunc(value)
     if isinstance(value, type) or not callable(value):
-        return _Float if value is float else None
+        return _TYPES.get(value) if isinstance(value, type) else None
     name = getattr(value, "__name__", "")
     if name in _BUILTINS and getattr(builtins, name, None) is value:
         return _BUILTINS[name]
+    if value is math.fsum:
+        return _fsum
     if name in _MATH and getattr(math, name, None) is value:
         return _math(_MATH[name], getattr(math, name))
     module = getattr(value, "__module__", None) or ""

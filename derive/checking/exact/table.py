@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.checking.exact.entries import Chosen, Entries, MaskIndex, kind_of, plain, rekinded, result, symbolic
+from derive.checking.exact.entries import Chosen, Entries, MaskIndex, MaskPart, kind_of, plain, rekinded, result, symbolic
 from derive.checking.exact.numbers import Number
 from derive.checking.exact.ufuncs import ELEMENTWISE, apply
 from derive.checking.lift.session import refuse
@@ -24,8 +24,10 @@ _NATIVE = {
     "rot90", "take", "take_along_axis", "diag", "diagonal", "diagflat", "tril", "triu", "pad", "copy", "append", "insert", "delete",
     "sliding_window_view", "as_strided", "block", "unstack", "kron", "outer", "inner", "dot", "vdot",
     "tensordot", "einsum", "trace", "convolve", "correlate", "meshgrid", "resize", "flatten", "apply_along_axis", "cross", "tolist",
-    "compress", "searchsorted", "partition", "argpartition",
+    "compress", "searchsorted", "partition", "argpartition", "diff",
 }  # fmt: skip
+# Those that put zeros beside the entries: the kind is that of what they are given.
+_FILLING = {"tril", "triu", "diag", "diagflat", "pad"}
 _TO_STORE = {"fill_diagonal", "put_along_axis", "put", "place"}
 
 
@@ -47,6 +49,9 @@ def call(function: Any, args: Any, kwargs: Any) -> Any:
         CannotLift: there is no row for it.
     """
     name = function if isinstance(function, str) else function.__name__
+    chosen = next((value for value in args if isinstance(value, Chosen)), None)
+    if chosen is not None and name not in ELEMENTWISE:
+        return chosen.__array_function__(getattr(np, name, None), (), args, kwargs)
     module = "" if isinstance(function, str) else getattr(function, "__module__", None) or ""
     own = f"linalg.{name}" if module.startswith("numpy.linalg") and f"linalg.{name}" in TABLE else name
     if own in TABLE:
@@ -58,13 +63,16 @@ def call(function: Any, args: Any, kwargs: Any) -> Any:
         return _storing(real, args, kwargs)
     if kwargs.get("out") is not None:
         refuse(f"out= of np.{name}")
+    if name in _FILLING:
+        kind = kind_of(plain(args[0]))
+        return _as_view(rekinded(plain(real(*map(_unwrapped, args), **{key: _unwrapped(value) for key, value in kwargs.items()})), kind))
     if name in _NATIVE and not module.startswith("numpy.linalg"):
         return _wrapped(real(*map(_unwrapped, args), **{key: _unwrapped(value) for key, value in kwargs.items() if key != "out"}))
     return refuse(f"np.{name} of symbolic numbers")
 
 
 def _unwrapped(value: Any) -> Any:
-    if isinstance(value, (Chosen, MaskIndex)):
+    if isinstance(value, (Chosen, MaskIndex, MaskPart)):
         refuse("a selection by a mask, in a function that moves entries")
     if isinstance(value, Number) and value.kind == "int" and isinstance(value.expr, Num):
         return int(value)

@@ -167,7 +167,8 @@ def _folded(operation: Callable[[Number, Number], Number]) -> Callable[[Sequence
 
 _FOLDS: dict[str, Callable[[Sequence[Number]], Number]] = {
     "add": total, "multiply": _product, "maximum": _folded(maximum), "minimum": _folded(minimum), "fmax": _folded(maximum),
-    "fmin": _folded(minimum), "logical_and": _folded(ELEMENTWISE["logical_and"]), "logical_or": _folded(ELEMENTWISE["logical_or"]),
+    "fmin": _folded(minimum), "logaddexp": lambda parts: _log(total([_exp(u) for u in parts])),
+    "logical_and": _folded(ELEMENTWISE["logical_and"]), "logical_or": _folded(ELEMENTWISE["logical_or"]),
 }  # fmt: skip
 
 
