@@ -15,8 +15,9 @@ from derive.calculus.naming import has_contraction
 from derive.calculus.outline import Outline, outline
 from derive.calculus.prepare import prepare, tied
 from derive.calculus.rewrite import Chain, contract, differentiated
+from derive.calculus.totals import Total, totals
 from derive.derivation import Argument, Assumption, Definition, Section
-from derive.index import ONE, ZERO, Add, At, Expr, Index, Partial, Sum, add, array_names, fresh, mul, size_names, substitute, walk
+from derive.index import ONE, ZERO, Add, At, Expr, Index, Partial, Sum, add, array_names, delta, fresh, mul, size_names, substitute, walk
 from derive.normal.present import cost
 from derive.rules.value import indices_for
 from derive.trace.read import Program
@@ -54,6 +55,7 @@ class Backward:
         self.declared = declared
         self.ready = prepare(program.definitions, self.reserved, {wrt}, lambda algebra: use_declared(declared, algebra, program.source.arguments))
         self.moving = self._moving()
+        self.totals = self._totals()
         self.plan: Outline = outline(self.ready, wrt, self.moving, self.reserved, scalar=kind == "gradient")
         self.scalar = next(name for name in ("L", "loss", "ℒ") if name not in names | {d.name for d in self.ready.definitions})
         self.sections: list[Section] = list(self.ready.sections)
@@ -71,6 +73,14 @@ class Backward:
             if array_names(self.ready.bodies[d.name]) & (moving | {self.wrt}):
                 moving.add(d.name)
         return moving
+
+    def _totals(self) -> dict[str, list[Total]]:
+        """The normalised quotients that are differentiated through their statistics at once; nothing flows through those any more."""
+        own, _ = indices_for(self.argument.shape, self.reserved)
+        shapes = {self.wrt: own, **{d.name: d.indices for d in self.ready.definitions}}
+        found = totals(self.ready, self.wrt, self.moving, shapes, self.reserved) if len(own) == len(self.argument.shape) else {}
+        self.ready.flows.update({name: told[-1].body for name, told in found.items()})
+        return found
 
     # ------------------------------------------------------------------------------------------- the backward pass
 
@@ -97,7 +107,8 @@ class Backward:
             indices, at, value = known
             swap: dict[Expr, Expr] = {i: renaming[i] for i in indices}
             swap.update({a: b for a, b in zip(at.indices, own) if a not in indices})
-            local = substitute(value, swap)
+            ties = (delta(swap[a], b) for a, b in zip(at.indices, own) if a in indices)
+            local = mul(substitute(value, swap), *ties)
         else:
             local = Partial(substitute(use.body, renaming), entry)
         bound = tuple(renaming[i] for i in loose if i not in kept)
@@ -122,7 +133,7 @@ class Backward:
             seeds = tuple(i for i in self.seed_indices if i in bar.free)
             self.cotangents.append(Definition(name, (*seeds, *d.indices), bar, "cotangent", (*(i.size for i in seeds), *d.shape), None, meaning))
             bar = At(name, (*seeds, *d.indices))
-        self.uses.append(Use(d.name, d.indices, self.ready.bodies[d.name], bar, single))
+        self.uses.append(Use(d.name, d.indices, self.ready.flow(d.name), bar, single))
 
     def _label(self, single: bool, shown: Index | None = None) -> At:
         last = self.ready.definitions[-1]
@@ -160,7 +171,7 @@ class Backward:
             return False
         if any(isinstance(part, Sum) for part in walk(bar)):
             return True
-        body = self.ready.bodies[d.name]
+        body = self.ready.flow(d.name)
         if isinstance(bar, Add) and has_contraction(body):
             return True
         inputs = [n for n in array_names(body) if n in self.moving or n == self.wrt]

@@ -10,7 +10,9 @@ from dataclasses import replace
 
 from derive.calculus.backward import LOSS, SEED, Use, summed, unused
 from derive.calculus.jacobians import Jacobians
+from derive.calculus.naming import UNNAMED
 from derive.calculus.rewrite import Chain, contract
+from derive.calculus.standard import mentioned, occurrences
 from derive.derivation import Assumption, Definition, Section, Story
 from derive.domains import premises
 from derive.index import ONE, ZERO, At, Expr, Fn, Index, Partial, Stop, add, array_names, expand, fresh, mul, power, substitute, walk
@@ -22,7 +24,7 @@ from derive.trace.read import Program
 
 __all__ = ["differentiate"]
 
-_READABLE = 24
+_READABLE, _ONE_MORE = 24, 2
 
 
 def differentiate(program: Program, wrt: str, kind: str, declared: Sequence[Assumption] = ()) -> Story:
@@ -45,8 +47,10 @@ class _Builder(Jacobians):
     def story(self) -> Story:
         self._start()
         live = self._live()
-        for d in self.ready.definitions[:-1]:
-            if d.name in live:
+        for d in self.ready.definitions:
+            if d.name in self.totals and d.name in {*live, self.ready.definitions[-1].name}:
+                self._tell_total(d)
+            elif d.name in live:
                 self._tell_jacobians(d, live)
         for d in reversed(self.ready.definitions[:-1]):
             if d.name in live:
@@ -55,9 +59,19 @@ class _Builder(Jacobians):
         ready = self.ready
         assumptions = [*self.declared, *self.program.assumptions, *ready.algebra.labels.values(), *premises(self.program.definitions, ready.algebra)]
         open_ones = _distinct(a for a in assumptions if not self._evident(a))
-        return Story(self.program.source, self.kind, self.wrt, tuple(ready.definitions), tuple(self.cotangents), result,
-                     tuple(self.sections), open_ones, (*self._kinks(), *self.program.conventions), tuple(ready.facts),
-                     {name: body for name, body in ready.bodies.items() if body is not ready.by_name(name).body})
+        kept = self._kept(result)
+        names = {d.name for d in ready.definitions} - {d.name for d in kept}
+        return Story(self.program.source, self.kind, self.wrt, kept, tuple(self.cotangents), result,
+                     tuple(self.sections), open_ones, (*self._kinks(), *self.program.conventions),
+                     tuple(fact for fact in ready.facts if not array_names(fact[0]) & names),
+                     {d.name: ready.bodies[d.name] for d in kept if ready.bodies[d.name] is not d.body})
+
+    def _kept(self, result: Definition) -> tuple[Definition, ...]:
+        """The definitions, without standard names that nothing mentions."""
+        told = [part for s in self.sections for part in (s.left, s.start, *(x.after for x in s.steps), *(x for case in s.cases for x in case))]
+        bodies = [d.body for d in (*self.ready.definitions, *self.cotangents, result)]
+        seen = mentioned([*told, *bodies])
+        return tuple(d for d in self.ready.definitions if d.name in seen or d.meaning != UNNAMED or d is self.ready.definitions[-1])
 
     def _evident(self, assumption: Assumption) -> bool:
         """Whether sizes alone say that it holds, such as n < 4n."""
@@ -90,7 +104,7 @@ class _Builder(Jacobians):
         for d in reversed(self.ready.definitions[:-1]):
             if d.name in wanted and d.name in self.moving:
                 live.add(d.name)
-                wanted |= array_names(self.ready.bodies[d.name])
+                wanted |= array_names(self.ready.flow(d.name))
         return live
 
     def _kinks(self) -> list[str]:
@@ -163,9 +177,10 @@ class _Builder(Jacobians):
         bodies = {c.name: (c.indices, c.body) for c in self.cotangents}
         for c in reversed(self.cotangents):
             written = expand(chain.current, {c.name: bodies[c.name]})
-            if cost(written) <= _READABLE:
+            tidy = self.ready.pretty(written) if written is not chain.current else written
+            once = occurrences(chain.current, c.name) == 1
+            if cost(written) <= _READABLE if once else cost(tidy) <= cost(chain.current) + _ONE_MORE:
                 chain.to("names written out", written)
-                tidy = self.ready.pretty(written)
                 if cost(tidy) <= cost(written):
                     chain.polish("names written back", tidy)
         self.sections.append(chain.section())

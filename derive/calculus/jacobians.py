@@ -5,9 +5,9 @@ from __future__ import annotations
 from derive.calculus.backward import Backward
 from derive.calculus.prepare import entry_for
 from derive.calculus.rewrite import Chain, contract, differentiated
+from derive.calculus.totals import new_letters
 from derive.derivation import Definition
 from derive.index import ONE, ZERO, Add, At, Delta, Expr, Index, Partial, add, array_names, delta, neg, substitute, walk
-from derive.rules.value import index_letters
 
 __all__ = ["Jacobians"]
 
@@ -17,11 +17,21 @@ class Jacobians(Backward):
 
     # ------------------------------------------------------------------------------------------- Jacobians with a section of their own
 
+    def _tell_total(self, d: Definition) -> None:
+        """A normalised quotient: its statistics first, then itself."""
+        for total in self.totals[d.name]:
+            cases = self._cases(total.value, total.definition.indices, total.entry) if total.definition is d else ()
+            self.sections.append(total.chain.section(cases))
+        last = self.totals[d.name][-1]
+        seeds: dict[Expr, Expr] = dict(zip(d.indices, self.seed_indices)) if d is self.ready.definitions[-1] else {}
+        own = tuple(seeds.get(i, i) for i in d.indices)
+        self.jacobians[d.name, last.entry.name] = (own, substitute(last.entry, seeds), substitute(last.value, seeds))  # type: ignore[assignment]
+
     def _tell_jacobians(self, d: Definition, live: set[str]) -> None:
         body = self.ready.bodies[d.name]
         for n in sorted(array_names(body) & (live | {self.wrt})):
             own = self._indices_of(n)
-            entry = entry_for(body, n, d.indices, self._new_letters(d.indices, own))
+            entry = entry_for(body, n, d.indices, new_letters(d.indices, own, self.reserved))
             if entry is None or self._is_linear(d, n):
                 continue
             chain = Chain(f"How {d.name} depends on {n}", Partial(body, entry), left=Partial(At(d.name, d.indices), entry),
@@ -30,15 +40,6 @@ class Jacobians(Backward):
             if self._mixes(chain.current, d.indices, entry):
                 self.jacobians[d.name, n] = (d.indices, entry, chain.current)
                 self.sections.append(chain.section(self._cases(chain.current, d.indices, entry)))
-
-    def _new_letters(self, used: tuple[Index, ...], own: tuple[Index, ...]) -> tuple[Index, ...]:
-        taken = self.reserved | {i.name for i in used}
-        out = []
-        for i in own:
-            letter = index_letters(i.size, taken)
-            taken.add(letter)
-            out.append(Index(letter, i.size, -1))
-        return tuple(out)
 
     def _row_prose(self, d: Definition, n: str, entry: At) -> str:
         same = [i for i in entry.indices if i in d.indices]
@@ -49,7 +50,7 @@ class Jacobians(Backward):
     def _is_linear(self, d: Definition, n: str) -> bool:
         """Whether the derivative does not mention n again, so that it needs no section of its own."""
         body = self.ready.bodies[d.name]
-        entry = entry_for(body, n, d.indices, self._new_letters(d.indices, self._indices_of(n)))
+        entry = entry_for(body, n, d.indices, new_letters(d.indices, self._indices_of(n), self.reserved))
         return entry is None or n not in array_names(differentiated(Partial(body, entry)))
 
     @staticmethod

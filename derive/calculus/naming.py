@@ -1,19 +1,26 @@
 """Names for what the source leaves unnamed, where a name keeps the derivative short and the code stable.
 
 A contraction inside a function, such as exp((X w)_i), is then differentiated and computed once; a difference under a power, such as
-(x − μ)², is never multiplied out, which would lose its digits; and a normalised quotient, such as a softmax, gets its own Jacobian.
+(x − μ)², is never multiplied out, which would lose its digits; and a normalised quotient, such as a softmax or (x − μ)/σ, gets its own
+Jacobian.  What the source has a name for already keeps that name: the mean inside of a variance is the user's own mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
+from derive.calculus.quotients import Sources, has_contraction, quotient_of, root_of
 from derive.derivation import Definition
-from derive.index import Add, At, Expr, Extremum, Fn, Index, Mul, Num, Poly, Pow, Stop, Sum, array_names, rebuild, substitute, walk
+from derive.index import Add, At, Expr, Extremum, Fn, Index, Mono, Mul, Pow, Stop, Sum, array_names, mul, num, rebuild, substitute, walk
 from derive.normal import Algebra
+from derive.normal.ring import terms
 from derive.rules.value import indices_for
 
-__all__ = ["has_contraction", "shifted", "with_names"]
+__all__ = ["UNNAMED", "has_contraction", "shifted", "with_names"]
+
+UNNAMED = "unnamed in the source"
+_CANDIDATES = (*"uvst", *(f"u{k}" for k in range(1, 1000)))
 
 
 def with_names(definitions: Iterable[Definition], reserved: set[str]) -> list[Definition]:
@@ -24,56 +31,109 @@ def with_names(definitions: Iterable[Definition], reserved: set[str]) -> list[De
     for d in known:
         body = namer.visit(d.body, inside=False, powered=False, top=True)
         out += [*namer.taken_out(), Definition(d.name, d.indices, body, d.role, d.shape, d.place)]
+        namer.learn(out[-1])
     return out
 
 
 class _Namer:
     def __init__(self, taken: set[str], reserved: set[str]) -> None:
         self.taken, self.reserved = set(taken), reserved
-        self.known: dict[Poly, At] = {}
+        self.known: dict[Mono | Expr, tuple[str, tuple[int, ...], Fraction]] = {}
         self.new: list[Definition] = []
+        self.sources = Sources()
 
     def taken_out(self) -> list[Definition]:
         """The definitions made since the last call."""
         made, self.new = self.new, []
         return made
 
+    def learn(self, d: Definition) -> None:
+        """Take in a definition; a statistic of the user's is recognised from now on."""
+        self.sources.note(d.name, d.body)
+        if _is_statistic(d.body) and frozenset(d.indices) <= d.body.free:
+            form, free, c = self._form(d.body)
+            self.known.setdefault(form, (d.name, tuple(free.index(i) for i in d.indices), c))
+
     def visit(self, node: Expr, *, inside: bool, powered: bool, top: bool = False) -> Expr:
         """The node with names in it.  inside: under a function; powered: under a power; top: the whole body, which has a name already."""
         held = has_contraction(node)
         if inside and held and not shifted(node):
             return self.name(node)
-        squared = _is_square(node) or (isinstance(node, Pow) and node.args[1] != -1)
+        if not top and _is_statistic(node):
+            found = self._found(node)
+            if found is not None:
+                return found
+        squared = _is_square(node) or (isinstance(node, Pow) and node.args[1] > 1)
         nonlinear = squared or isinstance(node, (Fn, Extremum, Pow)) or (inside and held)
         if isinstance(node, Pow) and isinstance(node.args[0], Sum):
             nonlinear = squared = False
         changed = rebuild(node, lambda kid: self.visit(kid, inside=nonlinear, powered=squared)) if node.args else node
-        if (powered and _is_difference(changed)) or (not top and _is_normalised(changed)):
+        if powered and _is_difference(changed):
             return self.name(changed)
-        return changed
+        return self._quotients(changed, top=top)
 
-    def name(self, node: Expr) -> At:
-        """The entry that stands for the node; equal nodes share one name, whatever their indices are called."""
+    def _quotients(self, node: Expr, *, top: bool) -> Expr:
+        """A normalised quotient among the factors of a product gets a name, and so does the root that it is divided by."""
+        split = quotient_of(node, self.sources)
+        if split is None:
+            return node
+        mine, others = split
+        hat = next((f for f in mine if not isinstance(f, Pow)), node)
+        centred = isinstance(hat, Add)
+        if centred:
+            mine = [self._found(f) or f for f in mine]
+        root = root_of(mine)
+        if root is not None:
+            name = self.name(root, "sigma" if centred else "r")
+            mine = [Pow(name, Fraction(-1)) if isinstance(f, Pow) and f.args[0] is root.args[0] else f for f in mine]
+        whole = mul(*mine)
+        if top and not others:
+            return whole
+        exponential = any(isinstance(part, Fn) and part.args[0] == "exp" for part in walk(hat))
+        names = sorted(array_names(hat), key=lambda n: (n not in self.reserved, n))
+        named = self.name(whole, "p" if exponential else f"{names[0] if len(names[0]) == 1 else 'x'}hat")
+        return mul(*(named if f is hat else f for f in node.args[0] if f is hat or f not in split[0]))
+
+    def _form(self, node: Expr) -> tuple[Expr, list[Index], Fraction]:
+        """(a form that equal nodes share whatever their indices are called, its free indices in order, a factor in front)."""
         order = _in_order(node)
-        free = sorted(node.free, key=order.index)
-        indices, _ = indices_for([i.size for i in free], self.reserved)
-        body = substitute(node, dict(zip(free, indices)))
-        form = Algebra().canonical(body)
+        free: list[Index] = sorted(node.free, key=order.index)
+        form = Algebra().canonical(substitute(node, {i: Index(f"\N{BULLET}{k}", i.size, 0) for k, i in enumerate(free)}))
+        if len(terms(form)) == 1:
+            ((m, c),) = terms(form)
+            return m, free, c
+        return form, free, Fraction(1)
+
+    def _found(self, node: Expr) -> Expr | None:
+        form, free, c = self._form(node)
         if form not in self.known:
-            name = next(n for n in (*"uvst", *(f"u{k}" for k in range(1, 1000))) if n not in self.taken)
-            self.taken.add(name)
-            self.known[form] = At(name, indices)
-            self.new.append(Definition(name, indices, body, "user", tuple(i.size for i in indices), None, "unnamed in the source"))
-        return At(self.known[form].name, tuple(free))
+            return None
+        name, places, unit = self.known[form]
+        return mul(num(c / unit), At(name, tuple(free[k] for k in places)))
+
+    def name(self, node: Expr, wanted: str = "") -> Expr:
+        """The entry that stands for the node; equal nodes share one name, whatever their indices are called."""
+        found = self._found(node)
+        if found is not None:
+            return found
+        form, free, c = self._form(node)
+        indices, _ = indices_for([i.size for i in free], self.reserved)
+        choices = (wanted, *(f"{wanted}{k}" for k in range(1, 1000))) if wanted else _CANDIDATES
+        name = next(n for n in choices if n not in self.taken)
+        self.taken.add(name)
+        self.known[form] = (name, tuple(range(len(free))), c)
+        body = substitute(node, dict(zip(free, indices)))
+        self.new.append(Definition(name, indices, body, "user", tuple(i.size for i in indices), None, UNNAMED))
+        self.sources.note(name, body)
+        return At(name, tuple(free))
 
 
-def has_contraction(node: Expr) -> bool:
-    """Whether a matrix product occurs in it: a sum over a product of two arrays or more."""
-    if isinstance(node, Sum) and isinstance(node.body, Mul):
-        moving = [f for f in node.body.args[0] if f.free & frozenset(node.bound) and isinstance(f, At)]
-        if len(moving) >= 2:
-            return True
-    return isinstance(node, (Add, Mul)) and any(has_contraction(kid) for kid in node.args[0])
+def _is_statistic(node: Expr) -> bool:
+    """A sum, or a sum with numbers and sizes in front, that is no matrix product: a mean of x, a mean of u²."""
+    factors: Sequence[Expr] = node.args[0] if isinstance(node, Mul) else (node,)
+    sums = [f for f in factors if isinstance(f, Sum)]
+    return len(sums) == 1 and not has_contraction(node) and not shifted(node) and bool(node.free) \
+        and all(f is sums[0] or not (f.free or array_names(f)) for f in factors)
 
 
 def _is_square(node: Expr) -> bool:
@@ -91,15 +151,6 @@ def _is_difference(node: Expr) -> bool:
     if not isinstance(node, Add) or shifted(node):
         return False
     return sum(bool(array_names(term)) for term in node.args[0]) > 1
-
-
-def _is_normalised(node: Expr) -> bool:
-    """e^u / Σ e^u: a quotient of an exponential by a sum, at plain indices."""
-    if not isinstance(node, Mul) or not any(isinstance(f, Pow) and f.args[1] == -1 and isinstance(f.args[0], Sum) for f in node.args[0]):
-        return False
-    if not any(isinstance(f, Fn) and f.args[0] == "exp" for f in node.args[0]) or not node.free:
-        return False
-    return all(isinstance(i, (Index, Num)) for part in walk(node) if isinstance(part, At) for i in part.indices)
 
 
 def shifted(node: Expr) -> bool:

@@ -41,7 +41,7 @@ def outline(ready: Prepared, wrt: str, moving: set[str], reserved: set[str], *, 
     last = ready.definitions[-1]
     scalars = {d.name for d in ready.definitions[:-1] if not d.indices}
     if last.indices or not scalar:
-        return Outline(ONE, None, ready.bodies[last.name], ready.bodies[last.name], ZERO)
+        return Outline(ONE, None, ready.flow(last.name), ready.flow(last.name), ZERO)
     parts = list(_terms(ready, ready.bodies[last.name], (), scalars))
     data = [(weight, core) for weight, core in parts if array_names(core) & moving]
     direct = add(*(mul(*weight, core) for weight, core in parts if not array_names(core) & moving and wrt in array_names(core)))

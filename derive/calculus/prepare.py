@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 
 from derive.calculus.naming import has_contraction, shifted, with_names
 from derive.calculus.rewrite import Chain, differentiated
+from derive.calculus.standard import softmaxes
 from derive.derivation import Definition, Section
 from derive.index import (
     At,
     Expr,
+    Fn,
     Index,
+    Mul,
     Num,
     Partial,
     Size,
@@ -23,6 +26,7 @@ from derive.index import (
     array_names,
     expand,
     rebuild,
+    substitute,
     walk,
 )
 from derive.normal import Algebra
@@ -45,6 +49,7 @@ class Prepared:
         sections: what was told while preparing (the shift).
         skipped: names that no body to reason with mentions any more.
         facts: known sums, as (left, right).
+        flows: bodies in terms of what a total derivative is taken in, by name.
     """
 
     definitions: list[Definition]
@@ -53,18 +58,29 @@ class Prepared:
     folder: Folder = field(init=False)
     sections: list[Section] = field(default_factory=list)
     facts: list[tuple[Expr, Expr]] = field(default_factory=list)
+    flows: dict[str, Expr] = field(default_factory=dict)
 
     def by_name(self, name: str) -> Definition:
         """The definition of that name."""
         return next(definition for definition in self.definitions if definition.name == name)
+
+    def flow(self, name: str) -> Expr:
+        """The body that says what flows into a definition."""
+        return self.flows.get(name, self.bodies[name])
 
     def pretty(self, node: Expr) -> Expr:
         """The expression simplified, with the names written again."""
         return present(self.algebra, self.folder.fold(self.algebra.canonical(node)))
 
     def refold(self) -> None:
-        """Read the rows again after a body has changed."""
-        self.folder = Folder(self.algebra, [Definition(d.name, d.indices, self.bodies[d.name]) for d in self.definitions])
+        """Read the rows again after a body has changed.
+
+        The value itself is no name to be written back where it is a plain product, such as x σ(x): its factors are what a reader knows.
+        """
+        rows = self.definitions[:-1] if _is_plain_product(self.definitions[-1].body) else self.definitions
+        known = [Definition(d.name, d.indices, body) for d in rows for body in dict.fromkeys((self.bodies[d.name], d.body))
+                 if body is self.bodies[d.name] or not shifted(body)]
+        self.folder = Folder(self.algebra, known)
 
 
 def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable[str], inform: Callable[[Algebra], None]) -> Prepared:
@@ -74,6 +90,7 @@ def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable
     inform(algebra)
     ready = Prepared(named, {d.name: d.body for d in named}, algebra)
     _drop_shifts(ready)
+    _name_softmaxes(ready, reserved)
     _note_signs(ready)
     ready.refold()
     _merge(ready, set(wrt))
@@ -110,6 +127,27 @@ def _cleaned(algebra: Algebra, node: Expr) -> Expr:
         return inner
     simplified = present(algebra, algebra.canonical(inner))
     return inner if shifted(simplified) else simplified
+
+
+def _name_softmaxes(ready: Prepared, reserved: set[str]) -> None:
+    """Where a log-sum-exp occurs, its softmax gets a name, unless the source has one."""
+    forms = {ready.algebra.canonical(substitute(body, dict(zip(d.indices, _places(d.indices)))))
+             for d in ready.definitions for body in (ready.bodies[d.name],) if d.indices and not shifted(body)}
+    for d in list(ready.definitions):
+        for p in softmaxes(ready.bodies[d.name], reserved | {x.name for x in ready.definitions}, reserved):
+            form = ready.algebra.canonical(substitute(p.body, dict(zip(p.indices, _places(p.indices)))))
+            if form not in forms:
+                forms.add(form)
+                ready.definitions.insert(ready.definitions.index(d), p)
+                ready.bodies[p.name] = p.body
+
+
+def _places(indices: tuple[Index, ...]) -> list[Index]:
+    return [Index(f"\N{BULLET}{k}", i.size, 0) for k, i in enumerate(indices)]
+
+
+def _is_plain_product(body: Expr) -> bool:
+    return isinstance(body, Mul) and all(isinstance(f, (Num, At, Fn)) for f in body.args[0])
 
 
 def _note_signs(ready: Prepared) -> None:
@@ -209,15 +247,15 @@ def _size_of_axis(i: Expr) -> Expr:
 
 
 def _known_sums(ready: Prepared) -> None:
-    """Sum each definition over each index; keep the sums that are numbers, such as Σ_c p_ic = 1."""
+    """Sum each definition over each index; keep the sums that are numbers, such as Σ_c p_ic = 1 and, for centred values, Σ_i u_ia = 0."""
     algebra = ready.algebra
     for definition in ready.definitions:
         body = ready.bodies[definition.name]
-        if _contracts(body) or len(definition.indices) == 0:
+        if _contracts(body):
             continue
         for axis, index in enumerate(definition.indices):
-            total = algebra.canonical(Sum((index,), body))
+            total = ready.folder.fold(algebra.canonical(Sum((index,), body)))
             if all(not array_names(m) for m, _ in terms(total)) and not total.free:
                 algebra.known_sums.setdefault(definition.name, []).append((definition.indices, axis, total))
                 ready.facts.append((Sum((index,), At(definition.name, definition.indices)), present(algebra, total)))
-    algebra.forget()
+                algebra.forget()

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from derive.derivation import Definition
-from derive.index import At, Expr, Fn, Index, Mono, Num, Poly, Sum
+from derive.index import At, Const, Expr, Fn, Index, Mono, Num, Poly, Size, Sum
 from derive.normal.algebra import Algebra
 from derive.normal.present import cost
 from derive.normal.ring import P0, P1, atom, constant, factors, is_indicator, poly, terms
@@ -115,7 +115,7 @@ class Folder:
                 continue
             as_row = _Row(row.indices, first, c, lambda i: P0)
             for m in sorted(have, key=lambda m: m.key):
-                for binding in filter(self._in_range, _bindings(as_row, dict(factors(m)))):
+                for binding in _bindings(as_row, dict(factors(m))):
                     new = self._with_sum(p, have, row, m, binding)
                     if new is not None:
                         yield new
@@ -135,12 +135,6 @@ class Folder:
                 named = algebra.mul(rest, atom(At(row.name, tuple(binding.get(i, i) for i in row.indices))))
                 return algebra.add(algebra.sub(p, multiple), algebra.scale(named, have[m] / k))
         return None
-
-    def _in_range(self, binding: Binding) -> bool:
-        """Whether the name has an entry at these indices; labels count as in range."""
-        return all(
-            isinstance(i, At) or not isinstance(own, Index) or i is own or (isinstance(i, Index) and i.size is own.size)
-            or self.algebra.below(self.algebra.canonical(i), self.algebra.canonical(own.size)) for own, i in binding.items())
 
     def _inside(self, p: Poly) -> Poly:
         """Fold inside sums, functions and denominators."""
@@ -187,17 +181,26 @@ class Folder:
         """The product with one name written in place of its body, as often as it divides."""
         have = dict(factors(m))
         for row in self.rows:
-            for binding in filter(self._in_range, _bindings(row, have)):
+            for binding in _bindings(row, have):
                 instance = self.algebra.substituted(row.pattern, binding)
                 if len(terms(instance)) != 1:
                     continue
                 ((n, k),) = terms(instance)
                 need = dict(factors(n))
-                if need and all(a in have and (have[a] > 0) == (e > 0) and abs(have[a]) >= abs(e) for a, e in need.items()):
-                    times = max(1, int(min(abs(have[a]) / abs(e) for a, e in need.items())))
-                    rest = {a: e - times * need.get(a, Fraction(0)) for a, e in have.items()}
+                times = _times(need, have)
+                if times:
+                    rest = {a: have.get(a, Fraction(0)) - times * need.get(a, Fraction(0)) for a in {**have, **need}}
                     named = self.algebra.power(row.value(tuple(binding.get(i, i) for i in row.indices)), times)
                     yield self.algebra.scale(self.algebra.mul(self.algebra.product(rest), named), (1 / (row.coefficient * k)) ** times)
+
+
+def _times(need: dict[Expr, Fraction], have: dict[Expr, Fraction]) -> int:
+    """How often one product divides another, below 0 where its inverse does; powers of sizes and numbers are made up for."""
+    ratios = [have.get(a, Fraction(0)) / e for a, e in need.items() if not isinstance(a, (Size, Num, Const))]
+    if not ratios or len({r > 0 for r in ratios}) > 1:
+        return 0
+    least = int(min(map(abs, ratios)))
+    return least if ratios[0] > 0 else -least
 
 
 def _bindings(row: _Row, have: dict[Expr, Fraction]) -> Iterator[Binding]:
