@@ -37,6 +37,7 @@ def names_of(paths: Sequence[tuple[str, Any]], taken: Collection[str], called: S
             break
         for k in again:
             depth[k] += 1
+    names = _shorter(names, words, [k for k, n in enumerate(depth) if n > 2], set(taken))
     seen = set(taken)
     for name in names:
         free = name + "_" if keyword.iskeyword(name) else name
@@ -44,6 +45,16 @@ def names_of(paths: Sequence[tuple[str, Any]], taken: Collection[str], called: S
             free += "_"
         seen.add(free)
         yield free
+
+
+def _shorter(names: list[str], words: Sequence[Sequence[str]], long: Sequence[int], taken: set[str]) -> list[str]:
+    """The names with one word of the path as a subscript where that alone tells those apart that have many."""
+    others = taken | {name for k, name in enumerate(names) if k not in long}
+    for back in range(2, min((len(words[k]) for k in long), default=0) + 1):
+        found = {k: _joined([words[k][-back], words[k][-1]]) for k in long}
+        if len(set(found.values())) == len(found) and all(name.isidentifier() and name not in others for name in found.values()):
+            return [found.get(k, name) for k, name in enumerate(names)]
+    return names
 
 
 def _joined(words: Sequence[str]) -> str:
