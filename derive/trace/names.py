@@ -27,7 +27,7 @@ from jax.export import symbolic_shape
 from derive.derivation import Argument
 from derive.errors import BadInput, DeriveError, Never, NotYet, Place
 from derive.index import Expr, Num, size_names
-from derive.trace.shapes import call, place_of
+from derive.trace.shapes import call, name_of, place_of
 
 __all__ = ["SEPARATOR", "first_names", "traced"]
 
@@ -73,11 +73,27 @@ def traced(function: Callable[..., Any], arguments: Sequence[Argument]) -> Any:
     names = [argument.name for argument in arguments]
     with _LOCK, jax.enable_x64(True), _watched_sizes(specs):
         try:
-            return jax.make_jaxpr(lambda *values: watcher.run(dict(zip(names, values))))(*specs)
+            return jax.make_jaxpr(lambda *values: _one_value(watcher.run(dict(zip(names, values))), function, names))(*specs)
         except DeriveError:
             raise
         except Exception as error:  # whatever the user's own code raises is reported with its line
             raise _explained(error, function) from error
+
+
+def _one_value(returned: Any, function: Callable[..., Any], names: Sequence[str]) -> Any:
+    """What the function returns, where that is one array or nothing.
+
+    Raises:
+        BadInput: it is a tuple or a dict.
+    """
+    leaves, structure = jax.tree_util.tree_flatten(returned)
+    if not leaves or jax.tree_util.treedef_is_leaf(structure):
+        return returned
+    what = f"{len(returned)} values" if isinstance(returned, tuple) else f"a {type(returned).__name__}"
+    first = f"[{next(iter(returned))!r}]" if isinstance(returned, dict) else "[0]"
+    given, name = ", ".join(names), name_of(function)
+    raise BadInput(f"The function {name} returns {what}; one array is needed.", place=place_of(function),
+                   hint=f"Say which one: lambda {given}: {name}({given}){first}.  For jax.value_and_grad(f) or jax.vjp give f itself.")
 
 
 def first_names(function: Callable[..., Any], arguments: Sequence[Argument]) -> dict[str, str]:
