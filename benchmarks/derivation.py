@@ -1,4 +1,4 @@
-"""How long a derivation takes: each acceptance case warm, tracing apart, and `derive explain` cold.
+"""How long a derivation takes, beside other tools on the same gradients; how it grows with depth; each acceptance case warm, and `derive explain` cold.
 
     python benchmarks/derivation.py [repeats]
 """
@@ -18,9 +18,10 @@ from derive import losses
 from derive.trace import read
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from acceptance import CASES, Case  # noqa: E402  # the cases of the tests, which are no package
+from gradients import depth, table  # noqa: E402  # beside this file
 
 WIDTHS = (26, 8, 7, 10, 10, 10, 10)
 COLD = {
@@ -85,5 +86,9 @@ def cold(repeats: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    warm(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    times = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    table.printed(times)
+    depth.printed()
+    print()
+    warm(times)
     cold()
