@@ -1,4 +1,4 @@
-"""How long a derivation takes, beside other tools on the same gradients; how it grows with depth; each acceptance case warm, and `derive explain` cold.
+"""How long a derivation takes: beside other tools on the same gradients, with depth, for each acceptance case warm, and for `derive explain` cold.
 
     python benchmarks/derivation.py [repeats]
 """

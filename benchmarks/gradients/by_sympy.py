@@ -71,7 +71,7 @@ def asked(case: Case) -> Answer:
 
 # ------------------------------------------------------------------------------------------- indexed symbols and sums
 
-i, j, a, b, c, l, o, p, q = sp.symbols("i j a b c l o p q", integer=True)
+i, j, a, b, c, u, o, p, q = sp.symbols("i j a b c u o p q", integer=True)
 m, d, k, h, t, s, e = (sp.Symbol(name, integer=True, positive=True) for name in "mdkhtse")
 
 
@@ -105,8 +105,8 @@ INDEXED: dict[str, Callable[[], tuple[sp.Expr, sp.Expr]]] = {
     "softmax_classifier": lambda: (-total(T[i, j] * sp.log(sp.exp(total(X[i, a] * W[a, j], (a, d)))
                                                             / total(sp.exp(total(X[i, a] * W[a, b], (a, d))), (b, k))), (i, m), (j, k)), W[p, q]),
     "logistic": lambda: (total(sp.log(1 + sp.exp(total(X[i, a] * w[a], (a, d)))) - y[i] * total(X[i, a] * w[a], (a, d)), (i, m)), w[p]),
-    "two_layer": lambda: (total((total(sp.tanh(total(X[i, a] * W[a, l], (a, d))) * V[l, c], (l, h)) - Y[i, c]) ** 2, (i, m), (c, k)), W[p, q]),
-    "relu_net": lambda: (total((total(sp.Max(0, total(X[i, a] * W[a, l], (a, d))) * V[l, c], (l, h)) - Y[i, c]) ** 2, (i, m), (c, k)), W[p, q]),
+    "two_layer": lambda: (total((total(sp.tanh(total(X[i, a] * W[a, u], (a, d))) * V[u, c], (u, h)) - Y[i, c]) ** 2, (i, m), (c, k)), W[p, q]),
+    "relu_net": lambda: (total((total(sp.Max(0, total(X[i, a] * W[a, u], (a, d))) * V[u, c], (u, h)) - Y[i, c]) ** 2, (i, m), (c, k)), W[p, q]),
     "layer_norm": lambda: (total(cc[a] * g[a] * xhat(a), (a, d)), x[p]),
     "attention": lambda: (total(D[i, o] * total(sp.exp(scores(i, j, a)) / total(sp.exp(scores(i, b, a)), (b, s)) * V[j, o], (j, s)), (i, t), (o, e)),
                           K[p, q]),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import tensorgrad as tg
-import tensorgrad.functions as F
+import tensorgrad.functions as F  # noqa: N812  # as its own documentation does
 from tensorgrad.tensor import Delta, Function, Product, Rename, Sum, Variable
 
 from gradients.answer import Answer, Arrays, Size
