@@ -122,7 +122,8 @@ def test_wrong_ones_are_found(name: str) -> None:
 
 def test_notes_tell_precision_and_shape() -> None:
     assert any("drops to float32" in note for note in compare(in_float32).notes)
-    assert any("not accurate to 64-bit" in note for note in compare(in_float32_and_back).notes)
+    assert any("drops to float32" in note for note in compare(in_float32_and_back).notes)
+    assert any("not accurate to 64-bit" in note for note in compare(lambda W, X, y, lam: (right(W, X, y, lam) + 1e8) - 1e8).notes)
     assert any("shape (k, d) where the argument has (d, k): it is the transpose" in note for note in compare(WRONG["the transpose"]).notes)
 
 

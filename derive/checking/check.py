@@ -207,7 +207,8 @@ class _Check:
     def _repaired(self, case: Case, reports: Mapping[str, Report]) -> dict[str, Report]:
         """The reports with the repair of a wrong gradient, where one is found and is right for more than the numbers at hand."""
         wrong = [name for name, r in reports.items() if r.verdict == WRONG]
-        if not wrong or self.kind or not self.explain:
+        lifted = isinstance(case.formulas, Formulas)
+        if not wrong or self.kind or not self.explain or (not lifted and any(case.numbers.compare(name).slight for name in wrong)):
             return dict(reports)
         hints = [line for name in wrong for line in reports[name].diagnosis]
         try:
@@ -232,7 +233,7 @@ class _Check:
 
     def _other_layouts(self, found: Report, wrt: Sequence[str], raised: bool) -> Report:
         """The same code given transposed matrices or labels in another form, where only that makes it run, or makes it right."""
-        for layouts in candidates(self.subject, self.arguments, self._reference().bounds, raised):
+        for layouts in candidates(self.subject, self.arguments, self._reference().bounds, raised, wrt):
             subject = self.subject.laid_out(layouts)
             binary = [name for name, layout in layouts.items() if layout.kind in ("signs", "binary")]
             truth = self._reference().with_binary(binary) if binary else self._reference()

@@ -73,8 +73,6 @@ class Judge:
             return replace(self.base, verdict=CANNOT_RUN, diagnosis=(self.compared.failure,))
         report = self._against_truth()
         own = self._own_verdict(report)
-        if report.verdict == WRONG and level_of(own) and level_of(self.case.value):
-            own = WRONG  # the loss is the reference's, so what is no derivative of the one is none of the other
         if report.verdict == WRONG and level_of(own) and isinstance(self.truth, OwnLoss) is False:
             words = "it is the derivative of the loss that the function itself returns; against the reference's gradient:"
             return replace(report, verdict=OWN_LOSS, own=own, diagnosis=(words, *report.diagnosis))
@@ -145,7 +143,9 @@ class Judge:
     def _uncovered(self) -> tuple[str, ...]:
         """What numbers alone may have missed: branches of the code that no point took, cases of its formula that none met."""
         if not isinstance(self.case.formulas, Formulas):
-            return self.case.numbers.uncovered()
+            short = self.compared.coarse
+            words = (f"its result is in {short}, which has too few digits for a mistake of a few percent to be seen",) if short else ()
+            return (*words, *self.case.numbers.uncovered())
         claimed = self._claimed()
         points = [t.point for t in self.case.numbers.trials() if t.error is None]
         unmet = unmet_cases(claimed, self.story, points) if claimed is not None and self.story is not None else ()
@@ -178,6 +178,9 @@ class Judge:
         if self.compared.beyond and claimed is None:
             words = (self.compared.beyond, *self._why_no_formula())
             return replace(self.base, verdict=WRONG, counterexample=self.compared.example, diagnosis=words)
+        if self.compared.slight and claimed is None:
+            words = (self.compared.slight, *self._why_no_formula())
+            return replace(self.base, verdict=WRONG, counterexample=self.compared.example, diagnosis=words)
         ran = [t for t in self.case.numbers.trials() if t.error is None]
         seen = [(t.point, array) for t in ran if (array := _numeric(t.gradients.get(self.wrt))) is not None]
         try:
@@ -203,6 +206,8 @@ class Judge:
         """Whether the gradient is the derivative of what the function itself returns."""
         if isinstance(self.truth, OwnLoss) or self.case.own is None:
             return ""
+        if report.verdict == WRONG and level_of(self.case.value):
+            return WRONG  # the loss is the reference's, so what is no derivative of the one is none of the other
         if level_of(report.verdict) and level_of(self.case.value):
             return min((report.verdict, self.case.value), key=lambda v: ("", "numeric", "exact", "proved").index(level_of(v)))
         own = self.case.own

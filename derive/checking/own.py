@@ -31,6 +31,7 @@ from derive.trace.shapes import call, place_of
 __all__ = ["OwnLoss", "own_program"]
 
 _STEP = 2.0**-10
+_WARY = 16.0
 
 
 def own_program(subject: Subject, value: LiftedArray, arguments: Sequence[Argument], assumptions: Sequence[Assumption]) -> Program:
@@ -64,6 +65,7 @@ class OwnLoss:
         self.subject, self.arguments, self.extra, self.program = subject, arguments, extra, program
         self.kind = "vjp" if any(a.name == "dout" for a in arguments) else "gradient"
         self._stories: dict[str, Story] = {}
+        self._latest: tuple[Any, tuple[np.ndarray, np.ndarray]] | None = None
         self._points: list[Point] = []
 
     def story(self, wrt: str) -> Story:
@@ -89,14 +91,27 @@ class OwnLoss:
         return np.asarray(value, dtype=float)
 
     def gradient(self, arrays: Mapping[str, Any], wrt: str) -> np.ndarray:
-        """Central differences of the function's own loss, extrapolated twice; good to about 1e-9 of the loss's own size."""
+        """Central differences of the function's own loss, extrapolated twice; `error` says how good they are."""
+        return self._differences(arrays, wrt)[0]
+
+    def error(self, arrays: Mapping[str, Any], wrt: str) -> np.ndarray:
+        """How far off each entry of that gradient may be: what the last extrapolation changed, many times over."""
+        return self._differences(arrays, wrt)[1]
+
+    def _differences(self, arrays: Mapping[str, Any], wrt: str) -> tuple[np.ndarray, np.ndarray]:
+        key = (wrt, *((name, np.asarray(value).tobytes()) for name, value in arrays.items()))
+        if self._latest is None or self._latest[0] != key:
+            self._latest = key, self._measured(arrays, wrt)
+        return self._latest[1]
+
+    def _measured(self, arrays: Mapping[str, Any], wrt: str) -> tuple[np.ndarray, np.ndarray]:
         base = np.array(arrays[wrt], dtype=float)
         seed = np.asarray(arrays["dout"], dtype=float) if self.kind == "vjp" else np.float64(1)
-        out = np.zeros(base.shape)
+        out, error = np.zeros(base.shape), np.zeros(base.shape)
         for place in np.ndindex(base.shape):
             with np.errstate(all="ignore"):
-                out[place] = _extrapolated([self._slope(arrays, wrt, base, place, seed, _STEP / 2**k) for k in range(3)])
-        return out
+                out[place], error[place] = _extrapolated([self._slope(arrays, wrt, base, place, seed, _STEP / 2**k) for k in range(3)])
+        return out, error
 
     def _slope(self, arrays: Mapping[str, Any], wrt: str, base: np.ndarray, place: tuple[int, ...], seed: Any, step: float) -> float:
         sides = []
@@ -142,12 +157,12 @@ def _sizes_downward(arguments: Sequence[Argument]) -> list[Expr]:
     return [Size(name) for name in sorted(sizes, key=lambda name: -sizes[name])]
 
 
-def _extrapolated(slopes: Sequence[float]) -> float:
-    """Richardson's extrapolation of central differences at h, h/2 and h/4."""
+def _extrapolated(slopes: Sequence[float]) -> tuple[float, float]:
+    """(Richardson's extrapolation of central differences at h, h/2 and h/4, what its last step changed, times _WARY)."""
     row = list(slopes)
     for order in (4, 16):
-        row = [(order * b - a) / (order - 1) for a, b in itertools.pairwise(row)]
-    return row[0]
+        before, row = row, [(order * b - a) / (order - 1) for a, b in itertools.pairwise(row)]
+    return row[0], _WARY * abs(before[1] - before[0])
 
 
 def forward_shape(forward: Callable[..., Any], arguments: Sequence[Argument], fixed: Mapping[str, Any]) -> tuple[Expr, ...]:

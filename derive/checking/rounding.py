@@ -1,13 +1,14 @@
 """Whether two arrays differ by more than rounding: decided from how the difference behaves, not by a constant.
 
-Legend: u is what the handwritten code returns, t is the truth, u − t is the gap.  A mistake has nearly the same gap at nearly the same input;
-rounding has another one each time and shrinks when the same code is run in a longer precision; at a tie the gap is there at one input alone.
+Legend: u is what the handwritten code returns, t is the truth, u − t is the gap.  A mistake has nearly the same gap at nearly the same input.
+Rounding has another one each time, even a few units in the last place away, or shrinks when the same code is run in a longer precision; a gap
+that does neither, such as that of a result with eight decimals, is a mistake as well.  At a tie the gap is there at one input alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import mpmath
@@ -24,9 +25,14 @@ _TURNS = 4
 _DIRECTIONS = 8
 _ULPS = 64         # what is left to rounding without a closer look, in units of the last place
 _OBVIOUS = 1e-6    # a steady gap of this size at ordinary input is a mistake
-_LARGEST = 1e-4    # rounding of this size at ordinary input must be shown
+_LARGEST = 1e-4    # a gap of this size at ordinary input must be seen to shrink
+_SLIGHT = 1e-12    # an unsteady gap of this size needs no proof that it is rounding
 _STEADY = 6
+_SHRUNK = 8        # in a longer precision rounding shrinks by more than this
+_TINY = 2.0**-46   # a few units in the last place
 _TOLD = 1e-10      # rounding that is worth a word
+_OWN = 1e-9        # to which differences of the code's own loss are good, where they say nothing worse
+_COSTLY, _COSTLY_SHORT = 1e-6, 1e-3  # rounding that costs more than this at ordinary input is a fault
 _INACCURATE = "it is not accurate to 64-bit: rounding is magnified, or the precision drops inside"
 
 
@@ -39,11 +45,13 @@ class Verdict:
             'rounding', different by what rounding or overflow explains.
         place: the entry where that is seen most.
         why: for rounding, what there is to say.
+        cost: for rounding at ordinary input that costs too many digits, how much of the result is lost; else 0.
     """
 
     kind: str
     place: tuple[int, ...] = ()
     why: str = ""
+    cost: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,19 +60,34 @@ class Sides:
 
     Attributes:
         user: what the handwritten code returns there, or None where it raises.
+        long: the same in the longest precision.
         true: the truth in 64-bit.
         exact: one entry of the truth in 50 digits, or None.
         held: the names of arguments that must stay as they are.
         scaled: the names of arguments whose 0 must stay 0; they stay as they are half of the time.
-        coarse: whether the truth itself is only good to about 1e-6.
+        error: how far off the truth itself may be, where it is worked out from differences; None where it is good to 64-bit.
+        short: the relative precision of the shorter format that the result has, or 0.
+        inside: that of a shorter format that the code names, or 0.
     """
 
     user: Callable[[Arrays], np.ndarray | None]
+    long: Callable[[Arrays], np.ndarray | None]
     true: Callable[[Arrays], np.ndarray]
     exact: Callable[[Arrays, tuple[int, ...]], Any]
     held: frozenset[str] = frozenset()
     scaled: frozenset[str] = frozenset()
-    coarse: bool = False
+    error: Callable[[Arrays], np.ndarray] | None = None
+    short: float = 0.0
+    inside: float = 0.0
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the truth is worked out from differences."""
+        return self.error is not None
+
+    def floor(self, arrays: Arrays, t: np.ndarray) -> Any:
+        """The gap that the truth's own error explains."""
+        return 0.0 if self.error is None else self.error(arrays) + _OWN * max(1.0, float(np.max(np.abs(t), initial=0.0)))
 
 
 def apart(sides: Sides, point: Point, claimed: np.ndarray, true: np.ndarray) -> Verdict:
@@ -77,7 +100,7 @@ def apart(sides: Sides, point: Point, claimed: np.ndarray, true: np.ndarray) -> 
     if broken.any():
         return _broken(sides, point, u, t, known, _first(broken))
     gap = np.where(known, np.abs(u - t), 0.0)
-    floor = _floor(claimed, t, point, sides.coarse)
+    floor = np.maximum(_floor(t, point, sides.short), sides.floor(point.arrays, t))
     if (gap <= floor).all():
         return Verdict("same")
     return _Closer(sides, point, u, t, known, floor).verdict()
@@ -87,25 +110,24 @@ def _broken(sides: Sides, point: Point, u: np.ndarray, t: np.ndarray, known: np.
     """NaN or infinity where the truth is finite: at this input alone, at large numbers, or simply wrong."""
     if _extreme(point):
         return Verdict("rounding", place)
-    closer = _Closer(sides, point, np.where(np.isfinite(u), u, t), t, known, _floor(u, t, point, sides.coarse))
+    closer = _Closer(sides, point, np.where(np.isfinite(u), u, t), t, known, _floor(t, point, sides.short))
     return Verdict("hole" if closer.gaps and closer.verdict().kind in ("same", "tie", "rounding") else "wrong", place)
 
 
-def _floor(claimed: np.ndarray, t: np.ndarray, point: Point, coarse: bool) -> float:
+def _floor(t: np.ndarray, point: Point, short: float) -> float:
     """The gap that needs no explanation: a few units in the last place of the largest number about."""
     inputs = [float(np.max(np.abs(v), initial=0.0)) for v in map(np.asarray, point.arrays.values()) if v.dtype.kind == "f"]
-    largest = max(1.0, float(np.max(np.abs(t), initial=0.0)), *inputs)
-    eps = np.finfo(claimed.dtype).eps if claimed.dtype.kind == "f" else np.finfo(float).eps
-    return largest * (1e-5 if coarse else _ULPS * float(max(eps, np.finfo(float).eps)))
+    return max(1.0, float(np.max(np.abs(t), initial=0.0)), *inputs) * _ULPS * max(short, float(np.finfo(float).eps))
 
 
 class _Closer:
     """A closer look at one point, where the gap is larger than a few units in the last place."""
 
-    def __init__(self, sides: Sides, point: Point, u: np.ndarray, t: np.ndarray, known: np.ndarray, floor: float) -> None:
+    def __init__(self, sides: Sides, point: Point, u: np.ndarray, t: np.ndarray, known: np.ndarray, floor: Any) -> None:
         self.sides, self.point, self.u, self.t, self.known = sides, point, u, t, known
         self.near = _COARSE_NEAR if sides.coarse else _NEAR
         self.gaps, slope, self.beside = [], np.zeros(t.shape), []
+        error = np.zeros(t.shape)
         for arrays in (_beside(point, turn, self.near, sides) for turn in range(_TURNS)):
             other = sides.user(arrays)
             true = np.where(known, sides.true(arrays), 0.0)
@@ -113,8 +135,9 @@ class _Closer:
                 continue
             self.beside.append(arrays)
             slope = np.maximum(slope, np.abs(true - t) / self.near)
+            error = np.maximum(error, sides.floor(arrays, true))
             self.gaps.append(np.where(known, np.nan_to_num(np.asarray(other, dtype=float) - true, nan=np.inf), 0.0))
-        self.floor = np.maximum(floor, 0.0 if sides.coarse else _ULPS * np.finfo(float).eps * slope)
+        self.floor = np.maximum(np.maximum(floor, error), 0.0 if sides.coarse else _ULPS * np.finfo(float).eps * slope)
 
     def verdict(self) -> Verdict:
         """What the gaps say together."""
@@ -149,42 +172,75 @@ class _Closer:
 
     def _entry(self, place: tuple[int, ...], middle: float) -> Verdict:
         """An entry whose gap stays: a mistake, unless rounding is seen to make it."""
+        if self.sides.coarse:
+            return self._coarsely(place, middle)
         gaps = np.array([g[place] for g in self.gaps])
         relative = middle / max(1.0, float(np.max(np.abs(self.t))))
-        steady = len(gaps) > 2 and np.isfinite(gaps).all() and abs(gaps.mean()) > _STEADY * gaps.std(ddof=1)
-        if self.sides.coarse:
-            return self._coarsely(place)
-        if not _extreme(self.point) and relative > (_OBVIOUS if steady else _LARGEST):
-            if steady or not self._rounded(place, middle):
-                return Verdict("wrong", place)
+        steady = _steady(gaps)
+        if not steady and (relative <= _SLIGHT or _extreme(self.point)):
             return self._rounding(place)
-        if not steady or self._rounded(place, middle):
-            return self._rounding(place)
-        return Verdict("wrong", place)
+        if steady and relative > _OBVIOUS and not _extreme(self.point):
+            return Verdict("wrong", place)
+        return self._rounding(place) if self._rounded(place, middle) else Verdict("wrong", place)
 
     def _rounding(self, place: tuple[int, ...]) -> Verdict:
         exact = self.sides.exact(self.point.arrays, place)
         true = self.t[place] if exact is None or mpmath.isnan(exact) else float(exact)
         relative = abs(float(self.u[place] - true)) / max(1.0, float(np.max(np.abs(self.t))))
         words = "at large numbers rounding swallows part of the result" if _extreme(self.point) else _INACCURATE
-        return Verdict("rounding", place, words if relative > _TOLD else "")
+        costly = relative > (_COSTLY_SHORT if self.sides.short or self.sides.inside else _COSTLY) and not _extreme(self.point)
+        return Verdict("rounding", place, words if relative > _TOLD else "", relative if costly else 0.0)
 
-    def _coarsely(self, place: tuple[int, ...]) -> Verdict:
+    def _coarsely(self, place: tuple[int, ...], middle: float) -> Verdict:
         """Against a truth that is not sharp: the formula decides where there is one."""
         exact = self.sides.exact(self.point.arrays, place)
-        if exact is None:
-            return Verdict("rounding" if _extreme(self.point) else "wrong", place)
-        close = abs(float(exact) - self.u[place]) <= 1e-9 * max(1.0, float(np.max(np.abs(self.t))))
-        return Verdict("same" if close else "wrong", place)
+        if exact is not None:
+            close = abs(float(exact) - self.u[place]) <= 1e-9 * max(1.0, float(np.max(np.abs(self.t))))
+            return Verdict("same" if close else "wrong", place)
+        rounded = _extreme(self.point) or (middle <= _OBVIOUS and self._rounded(place, middle))
+        return Verdict("rounding" if rounded else "wrong", place)
 
     def _rounded(self, place: tuple[int, ...], middle: float) -> bool:
         """Whether the gap is made by rounding, in the handwritten code or in the 64-bit truth."""
-        for arrays in self.beside[:2]:
-            short, long = self.sides.user(arrays), self.sides.user(precise(arrays))
-            if short is not None and long is not None and long.shape == short.shape and abs(float(long[place] - short[place])) > middle / 2:
-                return True
+        size = max(1.0, float(np.max(np.abs(self.t))))
+        inside = 0.0
+        if self.sides.inside:  # saturated numbers have a steady gap in a shorter format, of a few units in its last place
+            unsteady = not _steady(np.array([g[place] for g in self.gaps]))
+            inside = _floor(self.t, self.point, self.sides.inside) if unsteady else 2 * self.sides.inside * size
+        if middle <= inside:
+            return True
+        large = middle > _LARGEST * size
+        if self._shrinks(place) or (not large and self._jumps(place, middle)):
+            return True
         exact = self.sides.exact(self.point.arrays, place)
         return exact is not None and not mpmath.isnan(exact) and abs(float(exact - mpmath.mpf(float(self.t[place])))) > middle / 2
+
+    def _shrinks(self, place: tuple[int, ...]) -> bool:
+        """Whether the gap is gone when the same code is run in the longest precision that NumPy has."""
+        seen = []
+        for arrays, gap in zip(self.beside[:2], self.gaps):
+            long, exact = self.sides.long(precise(arrays)), self.sides.exact(arrays, place)
+            if long is None or long.shape != self.t.shape:
+                return False
+            true = self.sides.true(arrays)[place] if exact is None or mpmath.isnan(exact) else float(exact)
+            seen.append(abs(float(long[place]) - float(true)) * _SHRUNK < abs(float(gap[place])))
+        return bool(seen) and all(seen)
+
+    def _jumps(self, place: tuple[int, ...], middle: float) -> bool:
+        """Whether the gap is another one a few units in the last place away, as that of rounding is."""
+        near = max(_TINY, _ULPS * self.sides.short)
+        start = replace(self.point, arrays=self.beside[int(np.argmax([abs(g[place]) for g in self.gaps]))])
+        gaps = []
+        for arrays in (_beside(start, turn, near, self.sides) for turn in range(2 * _TURNS)):
+            other = self.sides.user(arrays)
+            if other is not None and other.shape == self.t.shape:
+                gaps.append(float(other[place]) - float(self.sides.true(arrays)[place]))
+        return len(gaps) > 2 and not _steady(np.array(gaps)) and float(np.ptp(gaps)) > middle / 4
+
+
+def _steady(gaps: np.ndarray) -> bool:
+    """Whether nearly the same gap is met each time."""
+    return len(gaps) > 2 and bool(np.isfinite(gaps).all()) and bool(abs(gaps.mean()) > _STEADY * gaps.std(ddof=1))
 
 
 def precise(arrays: Arrays) -> dict[str, Any]:
