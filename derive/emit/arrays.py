@@ -25,7 +25,7 @@ from derive.index import Expr, Index
 
 __all__ = [
     "Axes", "Value", "arange", "broadcast", "call", "cast", "choose", "clipped", "compare", "const", "copied", "einsum", "eye", "fit", "full",
-    "labels", "load", "make", "matmul", "number", "rebuild_value", "reduce", "size", "squeezed", "subvalues", "take", "view", "widened",
+    "labels", "load", "make", "matmul", "number", "rebuild_value", "reduce", "size", "squeezed", "subvalues", "take", "view", "viewed", "widened",
 ]
 
 Axes = tuple[Index | None, ...]
@@ -127,7 +127,14 @@ def full(value: Value, axes: Axes) -> Value:
 
 def copied(value: Value) -> Value:
     """An array that may be changed in place."""
-    return make("copy", (value,), (), value.axes, value.kind) if value.op in ("load", "view") else value
+    return make("copy", (value,), (), value.axes, value.kind) if viewed(value) else value
+
+
+def viewed(value: Value) -> str:
+    """The name of the array that the value is a view of; empty where it is an array of its own."""
+    while value.op in ("view", "slice", "reshape", "windows"):
+        value = value.args[0]
+    return str(value.data[0]) if value.op == "load" else ""
 
 
 # ------------------------------------------------------------------------------------------- leaves
@@ -220,7 +227,13 @@ def matmul(left: Value, right: Value) -> Value:
 
 def einsum(values: Sequence[Value], axes: Axes) -> Value:
     """The product of all, summed over the labels that `axes` lacks."""
-    return make("einsum", tuple(map(cast, values)), (), axes)
+    return make("einsum", tuple(cast(_unturned(value)) for value in values), (), axes)
+
+
+def _unturned(value: Value) -> Value:
+    """The array below a view that reorders its axes alone: einsum's letters say the order."""
+    inner = value.args[0] if value.op == "view" else value
+    return inner if None not in inner.axes else value
 
 
 def take(base: Value, picks: Sequence[Value | None], axes: Axes) -> Value:

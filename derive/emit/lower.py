@@ -7,22 +7,22 @@ sums, products and functions need no further alignment.  A sum picks axes of its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from derive.emit import arithmetic, arrays
+from derive.emit import arithmetic, arrays, moves
 from derive.emit.arrays import Axes, Value
 from derive.emit.contract import contract
-from derive.emit.terms import Tie, coefficient_of, factors_of, terms_of
-from derive.emit.within import fits
+from derive.emit.entries import Store, entry, gathered, integer
+from derive.emit.places import Places
+from derive.emit.terms import Joined, Spread, Tie, coefficient_of, factors_of, terms_of
 from derive.errors import NotYet
 from derive.index import (
-    ZERO,
     Add,
     At,
     Const,
     Delta,
+    Digit,
     Expr,
     Extremum,
     Fn,
@@ -46,24 +46,12 @@ from derive.index import (
 __all__ = ["Lowering", "Store"]
 
 
-@dataclass(frozen=True)
-class Store:
-    """How a named array is kept: for each axis whether it is of size 1, its kind of number, and the sizes of its axes where known."""
-
-    units: tuple[bool, ...]
-    kind: str = "float"
-    sizes: tuple[Expr, ...] = ()
-
-    def narrower(self, slots: list[Expr | None]) -> list[Expr]:
-        """The indices that run over a part of their axis alone."""
-        return [slot for slot, size in zip(slots, self.sizes) if isinstance(slot, Index) and slot.size is not size]
-
-
 class Lowering:
     """Lowers expressions, given how each named array is stored."""
 
     def __init__(self, stores: Mapping[str, Store]) -> None:
         self.stores = stores
+        self.places = Places()
 
     def lower(self, expr: Expr, target: Axes) -> Value:
         """The array of the expression, broadcasting to `target`, which holds all its free indices."""
@@ -143,53 +131,27 @@ class Lowering:
     def entry(self, expr: At, target: Axes) -> Value:
         """A named array, whole, or at chosen places."""
         store = self.stores[expr.name]
-        slots = self._slots(expr, store)
-        whole = tuple(slot if isinstance(slot, Index) else None for slot in slots)
-        met = [slot for slot in slots if slot is not None]
-        if list(whole) == slots and len(set(met)) == len(met) and not store.narrower(slots):
-            return arrays.load(expr.name, whole, store.kind)
-        return self._gather(expr.name, slots, store, target)
-
-    @staticmethod
-    def _slots(expr: At, store: Store) -> list[Expr | None]:
-        rest = list(expr.indices)
-        if len(rest) == len(store.units):
-            return [None if unit and index is ZERO else index for unit, index in zip(store.units, rest)]
-        return [None if unit else rest.pop(0) for unit in store.units]
-
-    def _gather(self, name: str, slots: list[Expr | None], store: Store, target: Axes) -> Value:
-        chosen = [slot for slot in slots if slot is not None and not isinstance(slot, Index)] + store.narrower(slots)
-        chosen += [slot for place, slot in enumerate(slots) if isinstance(slot, Index) and slot in slots[:place]]
-        picked: frozenset[Index] = frozenset().union(*(slot.free for slot in chosen))
-        advanced = [slot is not None and (slot in chosen or bool(slot.free & picked)) for slot in slots]
-        common = tuple(axis for axis in target if axis in picked)
-        sizes = store.sizes or (None,) * len(slots)
-        picks = [self._inside(slot, size, common) if slot is not None and far else None for slot, size, far in zip(slots, sizes, advanced)]
-        places = [place for place, far in enumerate(advanced) if far]
-        whole = [None if slot is None else slot for slot, far in zip(slots, advanced) if not far]
-        start = places[0] if places[-1] - places[0] == len(places) - 1 else 0
-        axes: Any = (*whole[:start], *common, *whole[start:])
-        base = arrays.load(name, tuple(slot if isinstance(slot, Index) else None for slot in slots), store.kind)
-        return arrays.take(base, picks, axes)
-
-    def _inside(self, slot: Expr, size: Expr | None, common: Axes) -> Value:
-        """An index array, clipped where a guard is all that keeps it in range."""
-        value = self.integer(slot, common)
-        below, above = fits(slot, size) if size is not None else (True, True)
-        if not above and size is not None:
-            value = arrays.clipped("min", value, arithmetic.plus([(1, self.integer(size, ())), (-1, arrays.number(Fraction(1)))]))
-        return value if below else arrays.clipped("max", value, arrays.number(Fraction(0)))
+        view = entry(expr, store, self.places)
+        return gathered(expr, store, target, self.lower, self.places) if view is None else view
 
     def integer(self, expr: Expr, target: Axes) -> Value:
         """An integer-valued expression used as an index."""
-        if isinstance(expr, Index):
-            return arrays.fit(arrays.arange(expr, self.lower(expr.size, ())), target)
-        if isinstance(expr, Add):
-            signed = [(_sign(u), self.integer(neg(u) if _sign(u) < 0 else u, target)) for u in terms_of(expr)]
-            return arithmetic.plus(_positive_first(signed))
-        if isinstance(expr, (Num, Size, At)):
-            return self.lower(expr, target)
-        raise NotYet(f"no array form for the index {expr!r}", hint="indices may be labels, numbers, and sums of those")
+        return integer(expr, target, self.lower)
+
+    def spread(self, expr: Spread, target: Axes) -> Value:
+        """An array with zeros around it."""
+        inner, widths = expr.args
+        if any(step > 1 for _, step, _ in widths):
+            raise NotYet("zeros between the entries of an array that has no name")
+        base = arrays.load(inner.name, (None,) * len(widths), self.stores[inner.name].kind)
+        return moves.spread(base, widths, inner.indices)
+
+    def joined(self, expr: Joined, target: Axes) -> Value:
+        """Arrays one after the other along an axis."""
+        index, parts, own = expr.args
+        axes = [tuple(one if axis is index else axis for axis in target) for one in own]
+        values = [arrays.full(self.lower(part, labels), labels) for part, labels in zip(parts, axes)]
+        return moves.concat(values, target.index(index), target)
 
     def delta(self, expr: Delta, target: Axes) -> Value:
         """A Kronecker delta: the identity matrix, or a comparison with labels."""
@@ -261,5 +223,8 @@ _RULES: dict[type[Expr], Callable[[Lowering, Any, Axes], Value]] = {
     At: Lowering.entry,
     Delta: Lowering.delta,
     Iverson: Lowering.iverson,
+    Digit: lambda self, expr, target: self.integer(expr, target),
+    Spread: Lowering.spread,
+    Joined: Lowering.joined,
     Tie: lambda self, expr, target: arrays.compare("==", *(self.lower(arg, target) for arg in expr.args)),
 }

@@ -27,7 +27,8 @@ from derive.emit.matrix_forms import (
     wrapped,
 )
 from derive.emit.matrix_names import Names
-from derive.emit.program import axes_of, needed_rows, stores_of
+from derive.emit.program import needed_rows, stores_of
+from derive.emit.statements import axes_of
 from derive.errors import NotYet
 from derive.index import At, Expr, Num, rebuild, substitute
 

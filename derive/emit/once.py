@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from derive.emit import arrays
@@ -19,7 +19,7 @@ class Statement:
 
     Attributes:
         name: the array that is assigned or changed.
-        how: '=' assigns; '+=', '-=' change the entries `where`; '*=', '/=' change the whole array.
+        how: '=' assigns; '+=', '-=' (and '=' with `where`) change the entries `where`; '*=', '/=' change the whole array.
         value: the right-hand side.
         where: the entries that are changed, a `take`.
         comment: a line above it; may be empty.
@@ -59,7 +59,7 @@ class _Keys:
 def once(statements: Sequence[Statement]) -> list[Statement]:
     """Compute what occurs twice once: under the name that already has it, or under a new one."""
     keys = _Keys()
-    changing = {statement.name for statement in statements if statement.how != "="}
+    changing = {statement.name for statement in statements if statement.how != "=" or statement.where is not None}
     known: dict[str, str] = {}
     result = []
     for statement in statements:
@@ -67,7 +67,31 @@ def once(statements: Sequence[Statement]) -> list[Statement]:
         result.append(statement)
         if statement.how == "=" and statement.name not in changing and _worth(statement.value):
             known.setdefault(keys(statement.value), statement.name)
-    return _hoisted(result, keys)
+    return _hoisted(_with_windows_named(result), keys)
+
+
+def _with_windows_named(statements: list[Statement]) -> list[Statement]:
+    """A window over an array gets a line of its own."""
+    out: list[Statement] = []
+    taken = {statement.name for statement in statements}
+    for statement in statements:
+        found: dict[Value, Value] = {}
+        for part in arrays.subvalues(statement.value):
+            inner = part.args[0] if part.op == "slice" and part.args[0].op == "windows" else part
+            if inner.op == "windows" and part is not statement.value and not any(inner is one or inner in one.args for one in found):
+                source = next(str(one.data[0]) for one in arrays.subvalues(inner) if one.op == "load")
+                name = f"{source.rstrip('′').removesuffix('_padded').removesuffix('_spread')}_windows"
+                while name in taken:
+                    name += "′"
+                taken.add(name)
+                found[part] = arrays.load(name, part.axes, part.kind)
+                out.append(Statement(name, "=", part))
+        out.append(replace(statement, value=_swapped(statement.value, found)) if found else statement)
+    return out
+
+
+def _swapped(value: Value, found: Mapping[Value, Value]) -> Value:
+    return found[value] if value in found else arrays.rebuild_value(value, lambda part: _swapped(part, found))
 
 
 def _replaced(value: Value, known: dict[str, str], keys: _Keys) -> Value:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from derive.emit import arithmetic, arrays
 from derive.emit.arrays import Axes, Value
+from derive.emit.moves import MOVES, size_text
 from derive.emit.spelling import CONSTANTS, function_spelling
 from derive.errors import NotYet
-from derive.index import Index, Num
+from derive.index import Index, Size
 
 __all__ = ["Printer", "number_text"]
 
 _COMPARE, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(6)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_SPARE = "ijklpqrstuv"  # the letters that people take first
 
 
 def number_text(value: Fraction) -> str:
@@ -74,14 +76,9 @@ class Printer:
         return text, _UNARY if text.startswith("-") else _ATOM
 
     def size(self, value: Value) -> tuple[str, int]:
-        """A size's variable."""
+        """A size's variable, or a formula in those."""
         expr: Any = value.data[0]
-        if isinstance(expr, Num):
-            return number_text(expr.value), _ATOM
-        if expr.name not in self.size_names:
-            raise NotYet(f"the size {expr.name} cannot be read off an argument", hint="give an array argument an axis of that size alone")
-        self.sizes.add(expr.name)
-        return self.size_names[expr.name], _ATOM
+        return size_text(self, expr)
 
     # -- elementwise
 
@@ -175,11 +172,9 @@ class Printer:
         return f"{self.wrap(inner, _ATOM)}.{kind}({', '.join(options)})", _ATOM
 
     def einsum(self, value: Value) -> tuple[str, int]:
-        """np.einsum, with the derivation's own letters where they are single and distinct."""
+        """np.einsum; a letter is that of the axis's size, or else of its index, where these are single and not taken."""
         met = list(dict.fromkeys(axis for arg in value.args for axis in arrays.labels(arg)))
-        names = [index.name for index in met]
-        own = len(set(names)) == len(names) and all(len(name) == 1 and name in _LETTERS for name in names)
-        letter = dict(zip(met, names if own else _LETTERS))
+        letter = _letters(met)
         operands = [arrays.squeezed(arg) for arg in value.args]
         spelled = ",".join("".join(letter[axis] for axis in arrays.labels(arg)) for arg in operands)
         result = "".join(letter[axis] for axis in arrays.labels(value))
@@ -232,6 +227,18 @@ def _coefficient(value: Fraction) -> tuple[str, list[str]]:
     return number_text(value), []
 
 
+def _letters(met: Sequence[Index]) -> dict[Index, str]:
+    """A letter for each axis."""
+    out: dict[Index, str] = {}
+    for wish in (lambda index: index.size.name if isinstance(index.size, Size) else "", lambda index: index.name):
+        for index in met:
+            text = wish(index)
+            if index not in out and len(text) == 1 and text in _LETTERS and text not in out.values():
+                out[index] = text
+    rest = (text for text in _SPARE + _LETTERS if text not in out.values())
+    return {index: out.get(index) or next(rest) for index in met}
+
+
 def _subscript(source: Axes, target: Axes) -> str:
     """[:, None] and the like: `target` has the same labels in the same order."""
     parts: list[str] = []
@@ -261,4 +268,4 @@ _PRINTERS: dict[str, Callable[[Printer, Value], tuple[str, int]]] = {
         "load", "number", "const", "size", "plus", "times", "power", "call", "compare", "where", "cast",
         "arange", "eye", "matmul", "reduce", "einsum", "take", "view", "full", "copy",
     )
-}
+} | MOVES

@@ -6,38 +6,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from derive.derivation import Definition, Story
-from derive.emit import arrays
 from derive.emit.copies import apart
-from derive.emit.lower import Lowering, Store
+from derive.emit.entries import Store
+from derive.emit.lower import Lowering
 from derive.emit.masked import folded
 from derive.emit.once import Statement, once
+from derive.emit.pieces import in_pieces
+from derive.emit.places import Places
 from derive.emit.saturate import saturate
+from derive.emit.split import split
 from derive.emit.stable import Row, shifted
-from derive.emit.terms import coefficient_of, factors_of, plain, terms_of
+from derive.emit.statements import statements_of, units_of
+from derive.emit.terms import plain, tidy
 from derive.emit.ties import with_ties
+from derive.emit.window import windowed
 from derive.emit.within import decided
 from derive.index import (
     ONE,
-    Add,
     At,
-    Delta,
-    Expr,
-    Index,
-    Num,
-    Pow,
-    Sum,
-    add,
     array_names,
     expand,
-    mul,
-    neg,
-    num,
-    power,
-    substitute,
     walk,
 )
 
-__all__ = ["Program", "axes_of", "build", "needed_rows", "stores_of"]
+__all__ = ["Program", "build", "needed_rows", "stores_of"]
 
 
 @dataclass(frozen=True)
@@ -54,17 +46,25 @@ def build(story: Story) -> Program:
     Raises:
         NotYet: an expression has no array form.
     """
-    rows = _needed(with_ties(needed_rows(story)))
+    rows = _needed(with_ties(_laid_out(needed_rows(story), story)))
     rows = _without_aliases(_inlined(shifted(apart(folded(_needed(saturate(rows)))))))
     stores = stores_of(story, [row.definition for row in rows])
     lowering = Lowering(stores)
     guarded = _labels_in_range(rows, story)
+    arguments = {a.name for a in story.source.arguments} | {"dout"}
     statements: list[Statement] = []
     for row in rows:
-        lines = _statements(row, lowering, guarded)
+        lines = statements_of(row, lowering, guarded, arguments)
         stores[row.definition.name] = replace(stores[row.definition.name], kind=lines[0].value.kind)
         statements += lines
     return Program(tuple(once(statements)), rows[-1].definition.name)
+
+
+def _laid_out(rows: list[Row], story: Story) -> list[Row]:
+    """The rows with axes, windows and pieces as arrays have them."""
+    places = Places()
+    shapes = {a.name: a.shape for a in story.source.arguments} | ({"dout": story.definitions[-1].shape} if story.kind == "vjp" else {})
+    return _needed(windowed(in_pieces(split(rows, places), shapes, places), shapes, places))
 
 
 def needed_rows(story: Story) -> list[Row]:
@@ -75,7 +75,7 @@ def needed_rows(story: Story) -> list[Row]:
         result = replace(result, name=result.name + "′")
     everything = [*story.definitions, *story.cotangents, result]
     bodies = [decided(plain(d.body)) for d in everything]
-    return _needed([Row(replace(d, body=_tidy(body) if d.role != "user" else body)) for d, body in zip(everything, bodies)])
+    return _needed([Row(replace(d, body=tidy(body) if d.role != "user" else body)) for d, body in zip(everything, bodies)])
 
 
 def _needed(rows: list[Row]) -> list[Row]:
@@ -115,37 +115,6 @@ def _without_aliases(rows: list[Row]) -> list[Row]:
     return rows
 
 
-def _tidy(body: Expr) -> Expr:
-    """Common scalar factors taken out of a sum: (u − v) / m."""
-    common, rest = _common(body)
-    return body if not isinstance(rest, Add) or rest is body else mul(rest, *common)
-
-
-def _common(body: Expr) -> tuple[list[Expr], Expr]:
-    """Factors without indices that every term has, and what is left."""
-    outer = [factor for factor in factors_of(body) if not isinstance(factor, Add)]
-    sums = [factor for factor in factors_of(body) if isinstance(factor, Add)]
-    if outer and len(sums) == 1 and all(not factor.free for factor in outer):
-        inside, rest = _common(sums[0])
-        return outer + inside, rest
-    terms = terms_of(body)
-    shared = [factor for factor in dict.fromkeys(factors_of(terms[0])) if not factor.free and not isinstance(factor, (Num, Sum))]
-    shared = [factor for factor in shared if all(factor in factors_of(term) for term in terms)]
-    sizes = {abs(coefficient_of(term)[0]) for term in terms}
-    scale = num(sizes.pop()) if len(sizes) == 1 else ONE
-    if len(terms) < 2 or not shared:
-        return [], body
-    return [scale, *shared] if scale is not ONE else shared, add(*(_without(term, shared, scale) for term in terms))
-
-
-def _without(term: Expr, shared: list[Expr], scale: Num) -> Expr:
-    rest = list(factors_of(term))
-    for factor in shared:
-        rest.remove(factor)
-    coefficient, others = coefficient_of(mul(*rest))
-    return mul(num(coefficient / scale.value), others)
-
-
 # ------------------------------------------------------------------------------------------- storage
 
 
@@ -153,39 +122,13 @@ def stores_of(story: Story, definitions: Iterable[Definition]) -> dict[str, Stor
     """How the arguments and these definitions are stored."""
     stores = {a.name: Store(tuple(size is ONE for size in a.shape), a.kind, a.shape) for a in story.source.arguments}
     if story.kind == "vjp":
-        stores["dout"] = Store(tuple(size is ONE for size in story.definitions[-1].shape))
+        shape = story.definitions[-1].shape
+        stores["dout"] = Store(tuple(size is ONE for size in shape), "float", shape)
     for definition in definitions:
-        units = _units(definition)
+        units = units_of(definition)
         rest = [index.size for index in definition.indices]
         stores[definition.name] = Store(units, "float", tuple(ONE if unit else rest.pop(0) for unit in units))
     return stores
-
-
-def _units(definition: Definition) -> tuple[bool, ...]:
-    units = tuple(size is ONE for size in definition.shape)
-    return units if units.count(False) == len(definition.indices) else (False,) * len(definition.indices)
-
-
-def axes_of(definition: Definition) -> arrays.Axes:
-    """The axes that a definition is stored with."""
-    rest = list(definition.indices)
-    return tuple(None if unit else rest.pop(0) for unit in _units(definition))
-
-
-# ------------------------------------------------------------------------------------------- statements
-
-
-def _statements(row: Row, lowering: Lowering, guarded: set[str]) -> list[Statement]:
-    definition = row.definition
-    axes = axes_of(definition)
-    hot = _hot_update(definition, axes, lowering, guarded)
-    if hot is not None:
-        return hot
-    value = arrays.full(lowering.lower(definition.body, axes), axes)
-    if definition.role == "result":
-        value = arrays.cast(value)
-        value = arrays.copied(value) if value.op in ("load", "view") and value.axes else value
-    return [Statement(definition.name, "=", value, comment=row.comment)]
 
 
 def _labels_in_range(rows: list[Row], story: Story) -> set[str]:
@@ -193,54 +136,3 @@ def _labels_in_range(rows: list[Row], story: Story) -> set[str]:
     bodies = [plain(definition.body) for definition in story.definitions]
     entries = [node for body in bodies for node in walk(body) if isinstance(node, At)]
     return {inner.name for node in entries for index in node.indices for inner in walk(index) if isinstance(inner, At)}
-
-
-def _hot_update(definition: Definition, axes: arrays.Axes, lowering: Lowering, guarded: set[str]) -> list[Statement] | None:
-    """u_ic − δ(c, y_i) v_i as a copy of u, changed at the entries (i, y_i)."""
-    common, inner = _common(definition.body)
-    terms = terms_of(inner)
-    deltas = {factor for term in terms for factor in factors_of(term) if isinstance(factor, Delta)}
-    found = next((pair for one in sorted(deltas, key=lambda d: d.key) if (pair := _label_of(one, definition, guarded)) is not None), None)
-    if found is None:
-        return None
-    index, label, mask = found
-    hot = [mul(*_minus_one(term, mask)) for term in terms if mask in factors_of(term)]
-    base = add(*(term for term in terms if mask not in factors_of(term)))
-    if any(isinstance(node, Delta) and index in node.free for term in hot for node in walk(term)) or not base.free >= {index}:
-        return None
-    name = definition.name
-    start = arrays.copied(arrays.cast(arrays.full(lowering.lower(base, axes), axes)))
-    change = substitute(add(*hot), {index: label})
-    entry = substitute(At(name, definition.indices), {index: label})
-    where = lowering.lower(entry, tuple(axis for axis in axes if axis is not None and axis is not index))
-    how = "-=" if all(coefficient_of(term)[0] < 0 for term in terms_of(change)) else "+="
-    amount = arrays.fit(lowering.lower(_negated(change) if how == "-=" else change, where.axes), where.axes)
-    lines = [Statement(name, "=", start), Statement(name, how, amount, where)]
-    return lines + _scaling(name, common, lowering)
-
-
-def _negated(change: Expr) -> Expr:
-    return add(*(neg(term) for term in terms_of(change)))
-
-
-def _minus_one(term: Expr, mask: Expr) -> list[Expr]:
-    rest = list(factors_of(term))
-    rest.remove(mask)
-    return rest
-
-
-def _label_of(mask: Delta, definition: Definition, guarded: set[str]) -> tuple[Index, Expr, Delta] | None:
-    for index, label in (mask.args, mask.args[::-1]):
-        labelled = isinstance(label, At) and label.name in guarded
-        if labelled and isinstance(index, Index) and index in definition.indices and index not in label.free:
-            return index, label, mask
-    return None
-
-
-def _scaling(name: str, common: list[Expr], lowering: Lowering) -> list[Statement]:
-    if not common:
-        return []
-    if all(isinstance(factor, Pow) and factor.args[1] < 0 for factor in common):
-        divisor = mul(*(power(factor.args[0], -factor.args[1]) for factor in common))
-        return [Statement(name, "/=", lowering.lower(divisor, ()))]
-    return [Statement(name, "*=", lowering.lower(mul(*common), ()))]

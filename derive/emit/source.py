@@ -12,13 +12,14 @@ import jax.numpy as _jnp
 import numpy as _np
 
 from derive.derivation import Argument, Story
+from derive.emit.moves import size_text
 from derive.emit.once import Statement, loaded_names
-from derive.emit.printer import Printer, number_text
+from derive.emit.printer import Printer
 from derive.emit.program import Program, build
 from derive.emit.spelling import identifier, unused
 from derive.emit.unpack import parameters, taken_out
 from derive.errors import NotYet
-from derive.index import Num, Size
+from derive.index import Add, Expr, Mul, Num, Size, size_names
 
 __all__ = ["compile_source", "function_name", "jax", "numpy"]
 
@@ -100,12 +101,26 @@ def _sizes(story: Story, arguments: dict[str, str]) -> dict[str, str]:
     everything = [*story.source.arguments]
     if story.kind == "vjp":
         everything.append(Argument("dout", story.definitions[-1].shape))
+    axes = [(size, f"{arguments[argument.name]}.shape[{axis}]") for argument in everything for axis, size in enumerate(argument.shape)]
     found: dict[str, str] = {}
-    for argument in everything:
-        for axis, size in enumerate(argument.shape):
-            if isinstance(size, Size):
-                found.setdefault(size.name, f"{arguments[argument.name]}.shape[{axis}]")
+    for size, text in axes:
+        if isinstance(size, Size):
+            found.setdefault(size.name, text)
+    for size, text in axes:
+        for name, part in _part_of(size, text):
+            found.setdefault(name, part)
     return found
+
+
+def _part_of(size: Expr, text: str) -> list[tuple[str, str]]:
+    """The size h of an axis of 2 h, or of h + 1."""
+    parts: tuple[Expr, ...] = size.args[0] if isinstance(size, (Add, Mul)) else ()
+    names = [part.name for part in parts if isinstance(part, Size)]
+    numbers = [part.value for part in parts if isinstance(part, Num)]
+    if len(parts) != 2 or len(names) != 1 or len(numbers) != 1:
+        return []
+    number = numbers[0]
+    return [(names[0], f"{text} // {number}" if isinstance(size, Mul) else f"{text} {'-' if number > 0 else '+'} {abs(number)}")]
 
 
 def _size_names(story: Story, arrays_taken: set[str]) -> dict[str, str]:
@@ -154,11 +169,25 @@ def _change(statement: Statement, target: str, printer: Printer) -> str:
         raise NotYet("a change in place without entries")
     printer.names[statement.name] = target
     entries = printer.text(statement.where)
+    if statement.how == "add.at":
+        return _added(entries[len(target):], statement, target, printer)
     if printer.library == "numpy":
         return f"{entries} {statement.how} {printer.text(statement.value)}"
     inside = entries[len(target):]
+    if statement.how == "=":
+        return f"{target} = {target}.at{inside}.set({printer.text(statement.value)})"
     amount = printer.text(statement.value) if statement.how == "+=" else f"-{printer.wrap(statement.value, 3)}"
     return f"{target} = {target}.at{inside}.add({amount})"
+
+
+def _added(inside: str, statement: Statement, target: str, printer: Printer) -> str:
+    """np.add.at(dw, x, dout), which adds at every place as often as it is met."""
+    amount = printer.text(statement.value)
+    if printer.library == "jax":
+        return f"{target} = {target}.at{inside}.add({amount})"
+    several = statement.where is not None and len(statement.where.args) > 2
+    places = f"np.s_{inside}" if ":" in inside else f"({inside[1:-1]})" if several else inside[1:-1]
+    return f"np.add.at({target}, {places}, {amount})"
 
 
 # ------------------------------------------------------------------------------------------- the docstring
@@ -190,4 +219,4 @@ def _shape_text(name: str, argument: Argument) -> str:
 
 
 def _size_text(size: Any) -> str:
-    return number_text(size.value) if isinstance(size, Num) else size.name if isinstance(size, Size) else "…"
+    return size_text(Printer("numpy", {name: name for name in size_names(size)}), size)[0]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from derive.index import Add, Expr, Mono, Mul, Num, Poly, add, mul, num, power, rebuild
+from derive.index import ONE, Add, Expr, Mono, Mul, Num, Poly, Sum, add, mul, num, power, rebuild
 
-__all__ = ["Tie", "coefficient_of", "factors_of", "plain", "terms_of"]
+__all__ = ["Joined", "Spread", "Tie", "common_of", "tidy", "coefficient_of", "factors_of", "plain", "terms_of"]
 
 
 def plain(expr: Expr) -> Expr:
@@ -50,7 +50,50 @@ def coefficient_of(expr: Expr) -> tuple[Fraction, Expr]:
     return product, mul(*rest)
 
 
+def tidy(body: Expr) -> Expr:
+    """Common scalar factors taken out of a sum: (u − v) / m."""
+    common, rest = common_of(body)
+    return body if not isinstance(rest, Add) or rest is body else mul(rest, *common)
+
+
+def common_of(body: Expr) -> tuple[list[Expr], Expr]:
+    """Factors without indices that every term has, and what is left."""
+    outer = [factor for factor in factors_of(body) if not isinstance(factor, Add)]
+    sums = [factor for factor in factors_of(body) if isinstance(factor, Add)]
+    if outer and len(sums) == 1 and all(not factor.free for factor in outer):
+        inside, rest = common_of(sums[0])
+        return outer + inside, rest
+    terms = terms_of(body)
+    shared = [factor for factor in dict.fromkeys(factors_of(terms[0])) if not factor.free and not isinstance(factor, (Num, Sum))]
+    shared = [factor for factor in shared if all(factor in factors_of(term) for term in terms)]
+    sizes = {abs(coefficient_of(term)[0]) for term in terms}
+    scale = num(sizes.pop()) if len(sizes) == 1 else ONE
+    if len(terms) < 2 or not shared:
+        return [], body
+    return [scale, *shared] if scale is not ONE else shared, add(*(_without(term, shared, scale) for term in terms))
+
+
+def _without(term: Expr, shared: list[Expr], scale: Num) -> Expr:
+    rest = list(factors_of(term))
+    for factor in shared:
+        rest.remove(factor)
+    coefficient, others = coefficient_of(mul(*rest))
+    return mul(num(coefficient / scale.value), others)
+
+
 class Tie(Expr):
     """1 where two values, computed in the same way, are equal: Tie(u_j, max u); for programs only."""
+
+    __slots__ = ()
+
+
+class Spread(Expr):
+    """An array with zeros around and between its entries: Spread(entry, ((before, step, behind), …)); for programs only."""
+
+    __slots__ = ()
+
+
+class Joined(Expr):
+    """Arrays one after the other along an axis: Joined(index, (u, v, …), (their own indices, …)); for programs only."""
 
     __slots__ = ()
