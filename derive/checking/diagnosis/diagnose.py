@@ -10,12 +10,13 @@ import numpy as np
 from derive.checking.dense import Dense
 from derive.checking.diagnosis.bench import Bench, Clock, Seen, matching
 from derive.checking.diagnosis.labels import cases
+from derive.checking.diagnosis.passed import first_apart
 from derive.checking.diagnosis.patterns import PATTERNS
 from derive.checking.diagnosis.variants import Variant, variants
-from derive.checking.difference import Differences
+from derive.checking.difference import Differences, reasoning
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
-from derive.derivation import Story
+from derive.derivation import Definition, Story
 from derive.errors import DeriveError, NotYet
 from derive.index import Expr, expand
 from derive.normal import terms
@@ -26,6 +27,7 @@ __all__ = ["diagnose"]
 _KEPT = 5
 _LONGEST = 160
 _MOST = 4
+_HUGE = 12  # the same above which the formula is not worked out, when no step explains it
 _LARGE = 8  # products in the true gradient, multiplied out, above which one wrong step is looked for before the formula is worked out
 _LONG = ("no single wrong step was found that explains the difference",)
 
@@ -59,7 +61,8 @@ class _Told:
     def __init__(self, bench: Bench, story: Story, kept: Sequence[Seen], claimed: Expr | None, seconds: float) -> None:
         self.bench, self.story, self.kept, self.claimed, self.seconds = bench, story, kept, claimed, seconds
         self.differences = Differences(story)
-        self.large = sum(len(terms(part.form)) for part in self.differences.parts) > _LARGE
+        size = sum(len(terms(part.form)) for part in self.differences.parts)
+        self.large, self.huge = size > _LARGE, size > _HUGE
 
     def told(self) -> tuple[str, tuple[str, ...]]:
         """(the difference as a formula, the sentences): what explains everything alone, else all that is known."""
@@ -84,12 +87,15 @@ class _Told:
         if sum("lacks" in line for line in words) >= len(self.differences.parts):
             words = ()
         where = [*patterns, *self._cases()]
+        where += first_apart(self.bench, self.story, self.kept) if not found else []
         short = [line for line in words if len(line) <= _LONGEST] or list(_LONG) * (not where)
         return formula, tuple(dict.fromkeys((*found, *where) if found else (*where, *short)))
 
     def _by_parts(self) -> tuple[str, tuple[str, ...]]:
         """The formula and its sentences; where they leave something over, what the numbers say of each part."""
         formula, words = "", tuple[str, ...]()
+        if self.huge:
+            return formula, words
         with contextlib.suppress(DeriveError):  # a formula that is too large is told by numbers
             formula, words = self.differences.explain(self.claimed) if self.claimed is not None else ("", ())
         if not words or _vague(words):
@@ -102,12 +108,14 @@ class _Told:
         """What the derivation says if one of its steps is done wrongly, where that is what was claimed; the most plausible alone."""
         found: list[Variant] = []
         clock = Clock(self.seconds)
+        tried = [_Tried(s, (*reasoning(self.story), self.story.result)) for s in self.kept]
         for variant in variants(self.story):
             if clock.over or (found and variant.rank > found[0].rank):
                 break
-            if self.kept and all(matching([s], [_value(variant, s)]) for s in self.kept):
+            if self.kept and all(matching([one.seen], [one.value(variant)]) for one in tried):
                 found.append(variant)
-        return [variant.words for variant in found[:2]], found[0] if found else None
+        telling = [v for v in found if v.meant][:1] or found[:2]
+        return [variant.words for variant in telling], telling[0] if telling else None
 
     def _named(self, variant: Variant | None) -> str:
         """The difference that a variant makes, in the story's own names; '' where it changes the forward pass."""
@@ -162,10 +170,26 @@ def _kept(bench: Bench, seen: Sequence[tuple[Point, np.ndarray]]) -> list[Seen]:
     return out
 
 
-def _value(variant: Variant, seen: Seen) -> np.ndarray | None:
-    result = variant.definitions[-1]
-    try:
-        found = Dense(seen.point.sizes, seen.point.arrays, variant.definitions[:-1]).array(result.body, result.indices)
-    except (DeriveError, KeyError, ValueError, IndexError):
-        return None
-    return found.reshape(seen.true.shape) if found.size == seen.true.size else None
+class _Tried:
+    """A point at which variants are tried: what stands before a change keeps its value."""
+
+    def __init__(self, seen: Seen, whole: Sequence[Definition]) -> None:
+        self.seen, self.whole = seen, whole
+        self.values: dict[str, np.ndarray] = {}
+
+    def value(self, variant: Variant) -> np.ndarray | None:
+        """The gradient that a variant gives; None where it has no value."""
+        result = variant.definitions[-1]
+        try:
+            before = {d.name: self._known(d) for d in self.whole[:variant.changed[0]]}
+            dense = Dense(self.seen.point.sizes, {**self.seen.point.arrays, **before}, variant.definitions[:-1])
+            found = dense.array(result.body, result.indices)
+        except (DeriveError, KeyError, ValueError, IndexError):
+            return None
+        return found.reshape(self.seen.true.shape) if found.size == self.seen.true.size else None
+
+    def _known(self, d: Definition) -> np.ndarray:
+        if d.name not in self.values:
+            dense = Dense(self.seen.point.sizes, {**self.seen.point.arrays, **self.values}, self.whole)
+            self.values[d.name] = dense.array(d.body, d.indices)
+        return self.values[d.name]

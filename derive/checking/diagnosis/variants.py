@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from derive.checking.diagnosis.repeated import Variant, repeated
 from derive.checking.difference import reasoning
 from derive.derivation import Definition, Story
 from derive.index import (
@@ -28,6 +29,7 @@ from derive.index import (
     Size,
     Sum,
     add,
+    array_names,
     fresh,
     mul,
     neg,
@@ -41,22 +43,8 @@ from derive.render.telling import story_notation
 
 __all__ = ["Variant", "variants"]
 
-
-@dataclass(frozen=True)
-class Variant:
-    """The definitions of a story (the result last) with one of them changed, and what that means.
-
-    Attributes:
-        definitions: with bodies to reason with.
-        words: the sentence, where the claimed gradient is what comes out.
-        rank: how far-fetched it is.
-        forward: whether what is changed is a value of the forward pass.
-    """
-
-    definitions: tuple[Definition, ...]
-    words: str
-    rank: int
-    forward: bool = False
+_LONGEST = 100
+_MOST_NAMES = 4
 
 
 @dataclass(frozen=True)
@@ -67,20 +55,20 @@ class _Change:
 
 
 def variants(story: Story) -> list[Variant]:
-    """The variants of a derivation, the most plausible first."""
+    """The variants of a derivation, the most plausible first; what is done alike in every step of a recurrence stands before single steps."""
     show = _Shower(story)
     whole = (*reasoning(story), story.result)
-    out: list[Variant] = []
+    single: list[Variant] = []
     for k, definition in enumerate(whole):
-        where = show.where(definition)
         backward = definition.role in ("cotangent", "result")
         written = next((d.body for d in story.definitions if d.name == definition.name and not backward), definition.body)
         for start in dict.fromkeys((definition.body, written)):  # as it is reasoned with and as it was written, with a shift that a slip undoes
             for change, body in itertools.chain(_everywhere(start, definition, story, show), _at_once(start, definition, show, whole)):
                 if backward or change.rank <= 1:
                     changed = (*whole[:k], replace(definition, body=body), *whole[k + 1:])
-                    out.append(Variant(changed, f"{where}{change.words}", change.rank + (not backward), not backward))
-    return sorted(out, key=lambda v: v.rank)
+                    single.append(Variant(changed, (k,), change.words, change.rank + (not backward), not backward, show.where([definition])))
+    groups = [replace(v, place=show.where([whole[k] for k in v.changed])) for v in repeated(whole, single)]
+    return sorted([*groups, *single], key=lambda v: v.rank)
 
 
 class _Shower:
@@ -90,16 +78,22 @@ class _Shower:
         self.story, self.notation = story, story_notation(story)
 
     def __call__(self, node: Expr) -> str:
-        return expression(node, "text", notation=self.notation)
+        text = expression(node, "text", notation=self.notation)
+        return text if len(text) <= _LONGEST else self._described(node)
 
-    def where(self, definition: Definition) -> str:
-        """The start of a sentence on a definition."""
-        if definition.role == "result":
+    def _described(self, node: Expr) -> str:
+        """A long formula by the names that occur in it."""
+        names = sorted(array_names(node))
+        return f"with {', '.join(names[:_MOST_NAMES])}{' …' if len(names) > _MOST_NAMES else ''}"
+
+    def where(self, definitions: Sequence[Definition]) -> str:
+        """The start of a sentence on definitions of one role."""
+        role = definitions[0].role
+        if role == "result":
             return "in your gradient "
-        name = self(At(definition.name, definition.indices))
-        if definition.role == "cotangent":
-            return f"on the way back, in {definition.meaning or name}, "
-        return f"in {name} "
+        names = [(d.meaning if role == "cotangent" else "") or self(At(d.name, d.indices)) for d in definitions]
+        places = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return f"on the way back, in {places}, " if role == "cotangent" else f"in {places} "
 
 
 def _everywhere(node: Expr, definition: Definition, story: Story, show: _Shower) -> Iterator[tuple[_Change, Expr]]:
@@ -123,14 +117,17 @@ def _exchanged(node: Expr, kid: Expr, after: Expr) -> Expr:
 def _terms(node: Add, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
     for k, term in enumerate(node.args[0]):
         rest = node.args[0][:k] + node.args[0][k + 1:]
-        yield _Change(add(*rest), f"the term {show(term)} is missing{_meaning(term)}", 0)
+        yield _Change(add(*rest), f"the term {show(term)} is missing{_meaning(term, rest, story)}", 0)
         yield _Change(add(*rest, neg(term)), f"the term {show(term)} has the wrong sign", 0)
         yield _Change(add(*rest, mul(num(2), term)), f"the term {show(term)} is counted twice", 1)
         yield _Change(term, f"only the term {show(term)} is there", 2)
 
 
-def _meaning(term: Expr) -> str:
+def _meaning(term: Expr, rest: Sequence[Expr], story: Story) -> str:
     """What it means that a term is left out."""
+    through = [c.meaning for c in story.cotangents if c.meaning and c.name in array_names(term)]
+    if len(through) == 1 and not any(c.name in array_names(other) for c in story.cotangents for other in rest):
+        return f": what comes back by way of {through[0]} is not added"
     body = term
     while isinstance(body, (Mul, Sum)):
         parts = [part for part in body.args[0] if isinstance(part, (Delta, Mul, Sum))] if isinstance(body, Mul) else [body.body]
@@ -141,13 +138,14 @@ def _meaning(term: Expr) -> str:
 
 
 def _factors(node: Mul, definition: Definition, story: Story, show: _Shower) -> Iterator[_Change]:
+    of = "" if node is definition.body else f" (of {show(node)})"
     for k, factor in enumerate(node.args[0]):
         if isinstance(factor, Num) and abs(factor.value) == 1:
             continue
         rest = node.args[0][:k] + node.args[0][k + 1:]
         what = show(factor)
-        yield _Change(mul(*rest), f"the factor {what} is missing{_role(factor)}", 0)
-        yield _Change(mul(*rest, factor, factor), f"the factor {what} is there twice", 1)
+        yield _Change(mul(*rest), f"the factor {what} is missing{_role(factor)}{of}", 0)
+        yield _Change(mul(*rest, factor, factor), f"the factor {what} is there twice{of}", 1)
         for other in node.args[0][k + 1:]:
             if not isinstance(other, Num):
                 fewer = [part for part in node.args[0] if part is not factor and part is not other]
