@@ -112,7 +112,7 @@ class Sums(Ranges):
         (b,) = closed.bound
         for indices, axis, value in self.known_sums.get(a.name, ()):
             others = {i: j for k, (i, j) in enumerate(zip(indices, a.indices)) if k != axis}
-            if a.indices[axis] is b and not any(depends(j, b) for j in others.values()):
+            if a.indices[axis] is b and b.size is indices[axis].size and not any(depends(j, b) for j in others.values()):
                 return self.substituted(value, others)
         return None
 
