@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from derive.derivation import Definition
-from derive.index import At, Const, Expr, Fn, Index, Mono, Num, Poly, Size, Sum
+from derive.index import At, Const, Expr, Fn, Index, Mono, Num, Poly, Size, Sum, array_names
 from derive.normal.algebra import Algebra
 from derive.normal.present import cost
 from derive.normal.ring import P0, P1, atom, constant, factors, is_indicator, poly, terms
@@ -23,10 +23,20 @@ Binding = dict[Expr, Expr]
 
 @dataclass(frozen=True)
 class _Row:
+    """first: the factor of the pattern that tells most about where it fits; wanted: the indices that a fit must choose."""
+
     indices: tuple[Index, ...]
     pattern: Mono
     coefficient: Fraction
     value: Callable[[tuple[Expr, ...]], Poly]
+    first: Expr
+    wanted: frozenset[Expr]
+
+
+def _row(indices: tuple[Index, ...], pattern: Mono, coefficient: Fraction, value: Callable[[tuple[Expr, ...]], Poly]) -> _Row:
+    variables = frozenset(indices)
+    first, _ = max(factors(pattern), key=lambda f: (len(f[0].free & variables), f[0].height, f[0].key))
+    return _Row(indices, pattern, coefficient, value, first, pattern.free & variables)
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,22 @@ class _Sum:
     name: str
     indices: tuple[Index, ...]
     body: Poly
+    row: _Row | None
+
+
+class _ByName:
+    """Rows by an array name of their first factor, which must occur wherever they fit: so that not every row is tried on every product."""
+
+    def __init__(self, rows: Iterable[tuple[_Row, Any]]) -> None:
+        self.rows = list(rows)
+        self.places: dict[str, list[int]] = {}
+        for k, (row, _) in enumerate(self.rows):
+            self.places.setdefault(min(array_names(row.first), default=""), []).append(k)
+
+    def near(self, nodes: Iterable[Expr]) -> list[Any]:
+        """What may fit somewhere in these, in the order of the rows."""
+        names = {""}.union(*map(array_names, nodes))
+        return [self.rows[k][1] for k in sorted(k for name in names for k in self.places.get(name, ()))]
 
 
 _MOST_TERMS = 6
@@ -50,8 +76,9 @@ class Folder:
     def __init__(self, algebra: Algebra, definitions: Iterable[Definition]) -> None:
         self.algebra = algebra
         known = list(definitions)
-        self.rows = [row for definition in known for row in self._rows(definition)]
-        self.sums = [_Sum(d.name, d.indices, body) for d in known if 1 < len(terms(body := algebra.canonical(d.body))) <= _MOST_TERMS]
+        self.rows = _ByName((row, row) for definition in known for row in self._rows(definition))
+        sums = [_sum_row(d, body) for d in known if 1 < len(terms(body := algebra.canonical(d.body))) <= _MOST_TERMS]
+        self.sums = _ByName((s.row, s) for s in sums if s.row is not None)
 
     def _rows(self, definition: Definition) -> Iterator[_Row]:
         """The name itself, 1 − name, and e^name, each where its body is one product."""
@@ -72,7 +99,7 @@ class Folder:
             if p is not None and len(terms(p)) == 1:
                 ((m, c),) = terms(p)
                 if any(not isinstance(a, Num) for a, _ in factors(m)):
-                    yield _Row(definition.indices, m, c, value)
+                    yield _row(definition.indices, m, c, value)
 
     def _complement(self, p: Poly) -> Poly | None:
         """1 − u/v = (v − u)/v, where v − u is one product."""
@@ -109,13 +136,9 @@ class Folder:
     def _sum_hits(self, p: Poly) -> Iterator[Poly]:
         """The polynomial with a name in place of several terms that are one multiple of its body."""
         have = dict(terms(p))
-        for row in self.sums:
-            first, c = max(terms(row.body), key=lambda t: (len(t[0].free & frozenset(row.indices)), t[0].height, t[0].key))
-            if not factors(first):
-                continue
-            as_row = _Row(row.indices, first, c, lambda i: P0)
+        for row in self.sums.near(have):
             for m in sorted(have, key=lambda m: m.key):
-                for binding in _bindings(as_row, dict(factors(m))):
+                for binding in _bindings(row.row, dict(factors(m))):
                     new = self._with_sum(p, have, row, m, binding)
                     if new is not None:
                         yield new
@@ -180,7 +203,7 @@ class Folder:
     def _hits(self, m: Mono) -> Iterator[Poly]:
         """The product with one name written in place of its body, as often as it divides."""
         have = dict(factors(m))
-        for row in self.rows:
+        for row in self.rows.near(have):
             for binding in _bindings(row, have):
                 instance = self.algebra.substituted(row.pattern, binding)
                 if len(terms(instance)) != 1:
@@ -192,6 +215,14 @@ class Folder:
                     rest = {a: have.get(a, Fraction(0)) - times * need.get(a, Fraction(0)) for a in {**have, **need}}
                     named = self.algebra.power(row.value(tuple(binding.get(i, i) for i in row.indices)), times)
                     yield self.algebra.scale(self.algebra.mul(self.algebra.product(rest), named), (1 / (row.coefficient * k)) ** times)
+
+
+def _sum_row(definition: Definition, body: Poly) -> _Sum:
+    """A name for several terms, found by the one that tells most."""
+    variables = frozenset(definition.indices)
+    first, c = max(terms(body), key=lambda t: (len(t[0].free & variables), t[0].height, t[0].key))
+    row = _row(definition.indices, first, c, lambda i: P0) if factors(first) else None
+    return _Sum(definition.name, definition.indices, body, row)
 
 
 def _times(need: dict[Expr, Fraction], have: dict[Expr, Fraction]) -> int:
@@ -206,12 +237,10 @@ def _times(need: dict[Expr, Fraction], have: dict[Expr, Fraction]) -> int:
 def _bindings(row: _Row, have: dict[Expr, Fraction]) -> Iterator[Binding]:
     """The ways to choose the indices so that the pattern's most telling factor is one of these."""
     variables = frozenset(row.indices)
-    first, _ = max(factors(row.pattern), key=lambda f: (len(f[0].free & variables), f[0].height, f[0].key))
-    wanted = row.pattern.free & variables
-    for a in sorted(have, key=lambda a: a.key):
-        if type(a) is type(first):
-            binding = _match(first, a, variables, {})
-            if binding is not None and wanted <= binding.keys():
+    for a in sorted((a for a in have if type(a) is type(row.first)), key=lambda a: a.key):
+        if array_names(row.first) <= array_names(a):
+            binding = _match(row.first, a, variables, {})
+            if binding is not None and row.wanted <= binding.keys():
                 yield binding
 
 
