@@ -219,7 +219,7 @@ def test_what_cannot_run_is_said() -> None:
 
     numbers = numbers_of(not_for_one, softmax_loss, "W", SHAPES)
     assert numbers.compare("W").failure is None and numbers.compare("W").tried < 9
-    assert numbers.faults() == ("it raises ValueError at d = 1, k = 1, m = 1: too few",)
+    assert numbers.faults("W") == ("it raises ValueError at d = 1, k = 1, m = 1: too few",)
 
 
 def test_the_run_is_quiet_and_leaves_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
@@ -295,5 +295,5 @@ def test_nan_at_a_single_point_is_a_fault_and_not_a_mistake() -> None:
     numbers = numbers_of(lambda x: np.prod(x) / x, lambda x: jnp.prod(x), "x", {"x": "n"})
     found = numbers.compare("x")
     assert found.example is None and found.holes and np.isnan(found.holes[0].claimed)
-    assert any("the gradient with respect to x is nan at a single point, where the truth is" in fault for fault in numbers.faults())
+    assert any("the gradient with respect to x is nan at a single point, where the truth is" in fault for fault in numbers.faults("x"))
     assert compare(lambda x: np.prod(x) / x * 1.01, lambda x: jnp.prod(x), "x", {"x": "n"}).example is not None

@@ -70,7 +70,7 @@ def show_report(report: Report, screen: Screen) -> None:
     """The report as lines, each verdict with its mark; the details are the report's own words."""
     for k, part in enumerate(list(report.parts.values()) or [report]):
         head, *details = str(part).splitlines()
-        verdict = part.verdict
+        verdict = part.headline
         title = head.removesuffix(f": {verdict}")
         if k:
             screen.raw()
@@ -126,7 +126,7 @@ def _rows(outcome: Outcome, require: str) -> Iterator[tuple[str, tuple[str, ...]
     for k, part in enumerate(parts):
         time = f"{outcome.seconds:.1f} s" if k == 0 else ""
         name = outcome.target.names[-1] or outcome.target.file
-        yield _KINDS[outcome_status(part, require)], (name, part.wrt, part.verdict, part.level or "–", time)
+        yield _KINDS[outcome_status(part, require)], (name, part.wrt, part.headline, part.level or "–", time)
 
 
 def counts(outcomes: Sequence[Outcome], require: str = "") -> dict[str, int]:

@@ -8,7 +8,7 @@ third leg: they confirm, refute, and take over where the code has no formula.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -183,16 +183,16 @@ class _Check:
     def _finished(self, case: Case, reports: Mapping[str, Report]) -> Report:
         """The reports with what concerns all arguments alike: safety, changed inputs, and the repair of what is wrong."""
         runs = any(r.verdict != CANNOT_RUN for r in reports.values())
-        found = (*findings(case.subject, case.truth, tuple(reports)), *self._foreign(case)) if runs else ()
+        right = tuple(name for name, r in reports.items() if r.verdict != WRONG)
+        found = (*findings(case.subject, case.truth, right), *self._foreign(case)) if runs else ()
         notes = [f"it changes its argument {name} in place" for name in case.formulas.mutated] if isinstance(case.formulas, Formulas) else []
         notes += list(case.formulas.notes) if isinstance(case.formulas, Formulas) else []
-        notes += [f.text for f in found if not f.serious]
         notes += [f"NumPy warns: {text}" for trial in case.numbers.trials() if trial.point.style not in ("wide", "enlarged")
                   for text in trial.warned]
         given = tuple(f"{case.subject.names.get(name, name)} {layout.words}" for name, layout in case.subject.layouts.items())
-        faults = tuple(dict.fromkeys((*case.numbers.faults(), *(f.text for f in found if f.serious))))
-        told = {name: replace(r, warnings=tuple(dict.fromkeys((*r.warnings, *notes))), faults=faults, assumptions=(*given, *r.assumptions))
-                for name, r in reports.items()}
+        told = {name: replace(r, warnings=_noted(r.warnings, (*notes, *_about(name, found, False))),
+                              faults=tuple(dict.fromkeys((*case.numbers.faults(name), *_about(name, found, True)))),
+                              assumptions=(*given, *r.assumptions)) for name, r in reports.items()}
         told = self._repaired(case, {name: _not_everywhere(r, case) for name, r in told.items()})
         if len(told) == 1:
             return next(iter(told.values()))
@@ -257,6 +257,18 @@ def _not_everywhere(report: Report, case: Case) -> Report:
     if not raised or level_of(report.verdict) not in ("numeric", "exact"):
         return report
     return replace(report, verdict=CANNOT_RUN, diagnosis=("where it runs it agrees, but it does not run everywhere", *report.diagnosis))
+
+
+def _about(name: str, found: Sequence[Finding], serious: bool) -> Iterator[str]:
+    """What was found about one gradient, or about all of the code."""
+    return (f.text for f in found if f.serious is serious and f.about in ("", name))
+
+
+def _noted(*notes: Sequence[str]) -> tuple[str, ...]:
+    """The warnings, each once; a drop of the precision is told with its line where that is known."""
+    every = tuple(dict.fromkeys(one for some in notes for one in some))
+    placed = any(one.startswith("precision drops to") for one in every)
+    return tuple(one for one in every if not (placed and one.startswith("the precision drops to")))
 
 
 def _without(function: Callable[..., Any], fixed: Mapping[str, Any]) -> Callable[..., Any]:

@@ -98,18 +98,20 @@ class Numbers:
     def _against(self, truth: Truth, wrt: str) -> Comparison:
         return Comparing(self.subject, truth, wrt).comparison(self.trials())
 
-    def faults(self) -> tuple[str, ...]:
-        """What the code raises, and where it returns NaN, at points where the truth has a value: once for each kind."""
+    def faults(self, wrt: str) -> tuple[str, ...]:
+        """What the code raises where the truth has a value, once for each kind; where a gradient that is right besides is NaN or loses digits."""
         out: dict[type, str] = {}
         for t in self.trials():
             if t.error is not None and t.point.style != "enlarged":  # what is raised at huge numbers is a warning of the safety checks
                 at = sizes_text(t.point.sizes)
                 out.setdefault(type(t.error), f"it raises {type(t.error).__name__}{' at ' + at if at else ''}: {t.error}")
-        costs = [f"the gradient with respect to {wrt} is off by {found.cost:.1g} of its size at ordinary numbers: rounding is magnified on the way"
-                 for wrt, found in self._compared.items() if found.cost]
-        holes = [(wrt, found.holes[0]) for wrt, found in self._compared.items() if found.holes]
-        return (*out.values(), *costs, *(f"the gradient with respect to {wrt} is {e.claimed} at a single point, where the truth is {e.true:.6g}, {e}"
-                                 for wrt, e in holes))
+        found = self.compare(wrt)
+        what = f"the gradient with respect to {wrt}"
+        if found.example is not None and not found.only_ties:
+            return tuple(out.values())
+        holes = [f"{what} is {e.claimed} at a single point, where the truth is {e.true:.6g}, {e}" for e in found.holes[:1]]
+        costs = [f"{what} is off by {found.cost:.1g} of its size at ordinary numbers: rounding is magnified on the way"] if found.cost else []
+        return (*out.values(), *costs, *holes)
 
     def uncovered(self) -> tuple[str, ...]:
         """Lines of the code that no point reached."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ WRONG = "wrong"
 CANNOT_RUN = "cannot run"
 
 _MOST_SHOWN = 64
+_CLAUSE = re.compile(r": |; |, (?=and the truth|where the truth)")
 _LEVELS = {"proved": 3, "exact": 2, "numeric": 1}
 
 
@@ -69,7 +71,8 @@ class Example:
         lines = [f"at {sizes}:" if sizes else "at:"]
         lines += [f"    {name} = {_literal(value)}" for name, value in self.arrays.items()]
         where = f" at entry {self.place}" if self.place else ""
-        return "\n".join([*lines, f"    claimed {self.claimed:.10g}, true {self.true:.10g}{where}"])
+        digits = 10 if f"{self.claimed:.10g}" != f"{self.true:.10g}" else 17
+        return "\n".join([*lines, f"    claimed {self.claimed:.{digits}g}, true {self.true:.{digits}g}{where}"])
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
@@ -148,6 +151,25 @@ class Report:
         own = self.verdict in (WRONG, OWN_LOSS) or self.loss.startswith("differs") or self.own == WRONG or bool(self.faults)
         return own or any(part.wrong for part in self.parts.values())
 
+    @property
+    def headline(self) -> str:
+        """The verdict, and at once what is not right besides, where something is not."""
+        if self.parts:
+            return next((part.headline for part in self.parts.values() if not part.ok), self.verdict)
+        if not level_of(self.verdict):
+            return self.verdict
+        return ", but ".join((self.verdict, *self._besides()))
+
+    def _besides(self) -> Iterator[str]:
+        """What keeps a gradient that earned a level from being all right."""
+        if self.loss and not level_of(self.loss):
+            yield "the value that is returned is not the reference's"
+        if self.own and not level_of(self.own):
+            yield "it is not the derivative of the value that is returned"
+        yield from (_CLAUSE.split(fault, maxsplit=1)[0] for fault in self.faults[:1])
+        if self.uncovered:
+            yield "not everything was covered"
+
     def require(self, level: str) -> Report:
         """Raise unless at least this was reached.
 
@@ -165,7 +187,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain values, for JSON."""
-        shared = {"function": self.function, "wrt": self.wrt, "verdict": self.verdict, "ok": self.ok, "level": self.level,
+        shared = {"function": self.function, "wrt": self.wrt, "verdict": self.verdict, "headline": self.headline, "ok": self.ok, "level": self.level,
                   "place": str(self.place) if self.place else None, "faults": list(self.faults), "warnings": list(self.warnings)}
         if self.parts:
             return {**shared, "parts": {name: part.as_dict() for name, part in self.parts.items()}}
@@ -185,7 +207,7 @@ class Report:
     def _told(self, elsewhere: list[str]) -> str:
         """The report without the lines that are told elsewhere."""
         rest = [line for line in self._rest() if line not in elsewhere]
-        return "\n".join([f"{self.function}, gradient with respect to {self.wrt}: {self.verdict}", *self._details(), *rest])
+        return "\n".join([f"{self.function}, gradient with respect to {self.wrt}: {self.headline}", *self._details(), *rest])
 
     def _details(self) -> Iterator[str]:
         yield from (f"  {line}" for line in self.diagnosis)

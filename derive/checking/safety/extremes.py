@@ -13,7 +13,7 @@ import numpy as np
 
 from derive.checking.running import Trial
 from derive.checking.safety.setting import Finding, Setting, broken, results
-from derive.points import Point
+from derive.points import Point, satisfied
 
 __all__ = ["large_numbers"]
 
@@ -40,6 +40,8 @@ def large_numbers(setting: Setting) -> Iterator[Finding]:
     """NaN, infinity and wrong numbers where the truth is finite, from the smallest numbers on; each effect is told once."""
     told: set[tuple[str, str]] = set()
     for point, words, ordinary in _scaled(setting):
+        if not satisfied(point, setting.truth.extra):
+            continue
         trial = setting.run(point.arrays)
         if trial.error is not None:
             if ("raises", "") not in told:
@@ -50,7 +52,7 @@ def large_numbers(setting: Setting) -> Iterator[Finding]:
             found = _trouble(setting, point, trial, name, array) if name in setting.right else None
             if found is not None and (found[0], name) not in told:
                 told.add((found[0], name))
-                yield Finding(f"{words} {found[1]}", ordinary)
+                yield Finding(f"{words} {found[1]}", ordinary, name)
 
 
 def _scaled(setting: Setting) -> Iterator[tuple[Point, str, bool]]:

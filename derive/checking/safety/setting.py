@@ -31,10 +31,12 @@ class Finding:
     Attributes:
         text: for the reader: what was given, what came out, what to do.
         serious: whether it is a fault; otherwise it is a warning.
+        about: the argument whose gradient it is about; '' where it is about more.
     """
 
     text: str
     serious: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,13 @@ class Setting:
         """One entry of the truth from many digits, where that is a number of ordinary size for 64-bit; else None."""
         if self.spent[0] > _SECONDS:
             return None
-        start = time.perf_counter()
+        start = time.process_time()
         _, kept = self.points.setdefault(id(point), (point, {}))
         if (name, digits) not in kept:
             kept[name, digits] = exact_entries(self.truth, name or None, point.sizes, point.arrays, digits)
         entry = kept[name, digits]
         found = None if entry is None else entry(place)
-        self.spent[0] += time.perf_counter() - start
+        self.spent[0] += time.process_time() - start
         return float(found) if found is not None and abs(found) < _LARGEST else None
 
     def surely(self, name: str, point: Point, place: tuple[int, ...]) -> float | None:

@@ -37,7 +37,7 @@ def _shaped(setting: Setting, point: Point, name: str, array: np.ndarray) -> Fin
     shapes = [shape_words(shape, point) for shape in (array.shape, due)]
     words = f"the gradient with respect to {own} has shape {shapes[0]}, and {own} has {shapes[1]}"
     grown = not _keeps(due, array.shape)
-    return Finding(f"{words}: {own} − step · gradient would have another shape" if grown else words, grown)
+    return Finding(f"{words}: {own} − step · gradient would have another shape" if grown else words, grown, name)
 
 
 def _keeps(due: tuple[int, ...], own: tuple[int, ...]) -> bool:
@@ -64,14 +64,14 @@ def empty_batch(setting: Setting) -> Iterator[Finding]:
             true = setting.exact(name, point, tuple(int(k) for k in bad[0])) if known else None
             if true is not None:
                 what = f"the gradient with respect to {setting.own_name(name)}" if name else "the value"
-                yield Finding(f"for an empty batch ({size} = 0) {what} is {array[tuple(bad[0])]}, and the truth is {true:g}")
+                yield Finding(f"for an empty batch ({size} = 0) {what} is {array[tuple(bad[0])]}, and the truth is {true:g}", about=name)
 
 
 def _divided_by(setting: Setting, size: str) -> bool:
     """Whether the truth itself divides by a size, so that it has no value where that is 0."""
     try:
         story = setting.truth.story(setting.wrt[0])
-    except NotYet:
+    except (NotYet, IndexError):  # no gradient is asked for
         return True
     nodes = [part for d in (*story.definitions, *story.cotangents, story.result) for part in walk(d.body)]
     powers = [(p.args[0], p.args[1]) for p in nodes if isinstance(p, Pow)] + [pair for p in nodes if isinstance(p, Mono) for pair in p.args[0]]
@@ -113,7 +113,7 @@ def _at(setting: Setting, point: Point, words: str) -> Finding | None:
             true = setting.exact(name, point, place)
             if true is not None and not abs(array[place] - true) <= 1e-6 * (1 + abs(true)):
                 what = f"the gradient with respect to {setting.own_name(name)}" if name else "the value"
-                return Finding(f"with {words} {what} is {array[place]:.6g} at entry {place}, and the truth is {true:.6g}", True)
+                return Finding(f"with {words} {what} is {array[place]:.6g} at entry {place}, and the truth is {true:.6g}", True, name)
     return None
 
 
