@@ -17,7 +17,7 @@ from derive.calculus.prepare import prepare, tied
 from derive.calculus.rewrite import Chain, contract, differentiated
 from derive.calculus.totals import Total, totals
 from derive.derivation import Argument, Assumption, Definition, Section
-from derive.index import ONE, ZERO, Add, At, Expr, Index, Partial, Sum, add, array_names, delta, fresh, mul, size_names, substitute, walk
+from derive.index import ONE, ZERO, At, Expr, Index, Partial, Sum, add, array_names, delta, fresh, mul, size_names, substitute, walk
 from derive.normal.present import cost
 from derive.rules.value import indices_for
 from derive.trace.read import Program
@@ -172,7 +172,7 @@ class Backward:
         if any(isinstance(part, Sum) for part in walk(bar)):
             return True
         body = self.ready.flow(d.name)
-        if isinstance(bar, Add) and has_contraction(body):
+        if has_contraction(body):
             return True
         inputs = [n for n in array_names(body) if n in self.moving or n == self.wrt]
         opaque = At(f"d{d.name}", d.indices)

@@ -174,15 +174,7 @@ class _Builder(Jacobians):
         body = substitute(add(*parts), zeros)
         label = Partial(self._label(False), At(self.wrt, tuple(zeros.get(i, i) for i in own)))
         chain = Chain("The result", body, left=label)
-        bodies = {c.name: (c.indices, c.body) for c in self.cotangents}
-        for c in reversed(self.cotangents):
-            written = expand(chain.current, {c.name: bodies[c.name]})
-            tidy = self.ready.pretty(written) if written is not chain.current else written
-            once = occurrences(chain.current, c.name) == 1
-            if cost(written) <= _READABLE if once else cost(tidy) <= cost(chain.current) + _ONE_MORE:
-                chain.to("names written out", written)
-                if cost(tidy) <= cost(written):
-                    chain.polish("names written back", tidy)
+        self._write_out(chain)
         self.sections.append(chain.section())
         cases = self._cases(chain.current, self.seed_indices, At(self.wrt, own)) if self.kind == "jacobian" else ()
         self.sections[-1] = replace(self.sections[-1], cases=cases)
@@ -190,6 +182,27 @@ class _Builder(Jacobians):
         shape = (*(self.ready.definitions[-1].shape if self.kind == "jacobian" else ()), *self.argument.shape)
         taken = self.reserved | {d.name for d in (*self.ready.definitions, *self.cotangents)}
         return Definition(unused(name, taken), (*self.seed_indices, *self.target), body, "result", shape)
+
+
+    def _write_out(self, chain: Chain) -> None:
+        """Put named derivatives in the result's place of them, where it stays readable: all that are read once, or one that cancels."""
+        bodies = {c.name: (c.indices, c.body) for c in self.cotangents}
+        for _ in self.cotangents:
+            count = {name: occurrences(chain.current, name) for name in bodies}
+            once = expand(chain.current, {name: bodies[name] for name in bodies if count[name] == 1})
+            if once is not chain.current and cost(once) <= _READABLE:
+                self._written(chain, once)
+                continue
+            for name in [name for name in bodies if count[name] > 1]:
+                written = expand(chain.current, {name: bodies[name]})
+                if cost(self.ready.pretty(written)) <= cost(chain.current) + _ONE_MORE:
+                    self._written(chain, written)
+
+    def _written(self, chain: Chain, written: Expr) -> None:
+        chain.to("names written out", written)
+        tidy = self.ready.pretty(written)
+        if cost(tidy) <= cost(written) + 1:
+            chain.polish("names written back", tidy)
 
 
 def _distinct(assumptions: Iterable[Assumption]) -> tuple[Assumption, ...]:

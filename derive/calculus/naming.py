@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from derive.calculus.quotients import Sources, has_contraction, quotient_of, root_of
+from derive.calculus.spellings import named_part, respelled
 from derive.derivation import Definition
 from derive.index import Add, At, Expr, Extremum, Fn, Index, Mono, Mul, Pow, Stop, Sum, array_names, mul, num, rebuild, substitute, walk
 from derive.normal import Algebra
@@ -30,6 +31,8 @@ def with_names(definitions: Iterable[Definition], reserved: set[str]) -> list[De
     out: list[Definition] = []
     for d in known:
         body = namer.visit(d.body, inside=False, powered=False, top=True)
+        if namer.new:
+            body = namer.again(body)
         out += [*namer.taken_out(), Definition(d.name, d.indices, body, d.role, d.shape, d.place)]
         namer.learn(out[-1])
     return out
@@ -56,6 +59,7 @@ class _Namer:
 
     def visit(self, node: Expr, *, inside: bool, powered: bool, top: bool = False) -> Expr:
         """The node with names in it.  inside: under a function; powered: under a power; top: the whole body, which has a name already."""
+        node = respelled(node)
         held = has_contraction(node)
         if inside and held and not shifted(node):
             return self.name(node)
@@ -70,7 +74,18 @@ class _Namer:
         changed = rebuild(node, lambda kid: self.visit(kid, inside=nonlinear, powered=squared)) if node.args else node
         if powered and _is_difference(changed):
             return self.name(changed)
+        part = named_part(changed) if not inside else None
+        if part is not None:
+            return mul(*part[2], self.name(part[1], part[0]))
         return self._quotients(changed, top=top)
+
+    def again(self, node: Expr) -> Expr:
+        """A matrix product that has got a name keeps it wherever else it occurs."""
+        if has_contraction(node):
+            found = self._found(node)
+            if found is not None:
+                return found
+        return rebuild(node, self.again) if node.args and not isinstance(node, (Stop, Extremum)) else node
 
     def _quotients(self, node: Expr, *, top: bool) -> Expr:
         """A normalised quotient among the factors of a product gets a name, and so does the root that it is divided by."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from derive.calculus.naming import has_contraction, shifted, with_names
+from derive.calculus.naming import UNNAMED, has_contraction, shifted, with_names
 from derive.calculus.rewrite import Chain, differentiated
+from derive.calculus.spellings import density
 from derive.calculus.standard import softmaxes
 from derive.derivation import Definition, Section
 from derive.index import (
@@ -64,6 +65,11 @@ class Prepared:
         """The definition of that name."""
         return next(definition for definition in self.definitions if definition.name == name)
 
+    def insert(self, new: Definition, before: Definition) -> None:
+        """Take in one more definition, before another."""
+        self.definitions.insert(self.definitions.index(before), new)
+        self.bodies[new.name] = new.body
+
     def flow(self, name: str) -> Expr:
         """The body that says what flows into a definition."""
         return self.flows.get(name, self.bodies[name])
@@ -90,7 +96,7 @@ def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable
     inform(algebra)
     ready = Prepared(named, {d.name: d.body for d in named}, algebra)
     _drop_shifts(ready)
-    _name_softmaxes(ready, reserved)
+    _standard_names(ready, reserved)
     _note_signs(ready)
     ready.refold()
     _merge(ready, set(wrt))
@@ -129,8 +135,8 @@ def _cleaned(algebra: Algebra, node: Expr) -> Expr:
     return inner if shifted(simplified) else simplified
 
 
-def _name_softmaxes(ready: Prepared, reserved: set[str]) -> None:
-    """Where a log-sum-exp occurs, its softmax gets a name, unless the source has one."""
+def _standard_names(ready: Prepared, reserved: set[str]) -> None:
+    """Where a log-sum-exp occurs, its softmax gets a name, unless the source has one; beside Φ, its density does."""
     forms = {ready.algebra.canonical(substitute(body, dict(zip(d.indices, _places(d.indices)))))
              for d in ready.definitions for body in (ready.bodies[d.name],) if d.indices and not shifted(body)}
     for d in list(ready.definitions):
@@ -138,8 +144,11 @@ def _name_softmaxes(ready: Prepared, reserved: set[str]) -> None:
             form = ready.algebra.canonical(substitute(p.body, dict(zip(p.indices, _places(p.indices)))))
             if form not in forms:
                 forms.add(form)
-                ready.definitions.insert(ready.definitions.index(d), p)
-                ready.bodies[p.name] = p.body
+                ready.insert(p, d)
+        phi = density(d.body)
+        if phi is not None and d.indices:
+            name = next(n for n in ("phi", "pdf", *(f"phi{k}" for k in range(1, 1000))) if n not in reserved | {x.name for x in ready.definitions})
+            ready.insert(Definition(name, d.indices, phi, "user", d.shape, None, UNNAMED), d)
 
 
 def _places(indices: tuple[Index, ...]) -> list[Index]:
@@ -247,15 +256,26 @@ def _size_of_axis(i: Expr) -> Expr:
 
 
 def _known_sums(ready: Prepared) -> None:
-    """Sum each definition over each index; keep the sums that are numbers, such as Σ_c p_ic = 1 and, for centred values, Σ_i u_ia = 0."""
+    """Sum each definition over its axes; keep the sums that are numbers, such as Σ_c p_ic = 1 and, for centred values, Σ_i u_ia = 0."""
     algebra = ready.algebra
-    for definition in ready.definitions:
-        body = ready.bodies[definition.name]
-        if _contracts(body):
-            continue
-        for axis, index in enumerate(definition.indices):
-            total = ready.folder.fold(algebra.canonical(Sum((index,), body)))
-            if all(not array_names(m) for m, _ in terms(total)) and not total.free:
-                algebra.known_sums.setdefault(definition.name, []).append((definition.indices, axis, total))
-                ready.facts.append((Sum((index,), At(definition.name, definition.indices)), present(algebra, total)))
-                algebra.forget()
+    for d in ready.definitions:
+        body = ready.bodies[d.name]
+        for axes in [] if _contracts(body) else _axes(d, body):
+            bound = tuple(d.indices[k] for k in axes)
+            total = ready.folder.fold(algebra.canonical(Sum(bound, body)))
+            if total.free or any(array_names(m) for m, _ in terms(total)):
+                continue
+            if len(axes) == 1:
+                algebra.known_sums.setdefault(d.name, []).append((d.indices, axes[0], total))
+            else:
+                algebra.known_totals.setdefault(d.name, []).append((d.indices, axes, total))
+            ready.facts.append((Sum(bound, At(d.name, d.indices)), present(algebra, total)))
+            algebra.forget()
+
+
+def _axes(d: Definition, body: Expr) -> list[tuple[int, ...]]:
+    """Each axis, and the axes that a statistic in the body does not have."""
+    each = [(k,) for k in range(len(d.indices))]
+    lacking = {tuple(k for k, i in enumerate(d.indices) if i not in part.free) for part in walk(body)
+               if isinstance(part, At) and part.indices and part.free < frozenset(d.indices)}
+    return [*each, *sorted(axes for axes in lacking if len(axes) > 1)]

@@ -6,7 +6,7 @@ Legend: as in `ring`.
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd, lcm
+from math import ceil, gcd, lcm
 
 from derive.index import (
     ONE,
@@ -44,6 +44,7 @@ from derive.rules.value import letter_for
 
 __all__ = ["cost", "present", "pretty"]
 
+_MOST_GROUPED = 24
 _ORDER: dict[type, int] = {Num: 0, Const: 1, Size: 2, At: 3, Fn: 5, Extremum: 6, Stop: 6, Index: 3, Iverson: 7, Delta: 8, Add: 9, Poly: 9, Sum: 10}
 
 
@@ -61,7 +62,7 @@ def present(algebra: Algebra, p: Poly) -> Expr:
         inner = present(algebra, rest)
         sign, inner = _without_sign(inner)
         return _product(algebra, front, sign, [inner])
-    joined = _joined(algebra, p)
+    joined = _joined(algebra, p) or _over_sizes(algebra, p) or _grouped(algebra, p)
     if joined is not None:
         return joined
     content = _numeric_content(p)
@@ -87,15 +88,53 @@ def _common(algebra: Algebra, p: Poly) -> tuple[dict[Expr, Fraction], Poly]:
     parts = [dict(factors(m)) for m, _ in terms(p)]
     if len(parts) < 2:
         return {}, p
-    shared: dict[Expr, Fraction] = {}
-    for a in parts[0]:
-        exponents = [part.get(a, Fraction(0)) for part in parts]
-        if all(x > 0 for x in exponents) or all(x < 0 for x in exponents):
-            shared[a] = min(exponents, key=abs)
+    shared = _shared(parts)
     if not shared:
         return {}, p
     rest = poly({monomial({a: e - shared.get(a, Fraction(0)) for a, e in factors(m)}): c for m, c in terms(p)})
     return (shared, rest) if len(terms(rest)) == len(parts) else ({}, p)
+
+
+def _over_sizes(algebra: Algebra, p: Poly) -> Expr | None:
+    """u − v/m − w/m = (m u − v − w)/m, where all terms but one are divided by the same sizes."""
+    parts = [dict(factors(m)) for m, _ in terms(p)]
+    for odd in parts if len(parts) > 2 else []:
+        below: dict[Expr, Fraction] = {a: e for a, e in _shared([part for part in parts if part is not odd]).items() if isinstance(a, Size) and e < 0}
+        if below and not below.keys() & odd.keys():
+            whole = lcm(*(c.denominator for _, c in terms(p)))
+            sign, inner = _without_sign(present(algebra, algebra.mul(p, poly({monomial({a: -e for a, e in below.items()}): Fraction(whole)}))))
+            return _product(algebra, below, sign / whole, [inner])
+    return None
+
+
+def _grouped(algebra: Algebra, p: Poly) -> Expr | None:
+    """u v + u w + z = u (v + w) + z, for the terms that share most."""
+    whole = sorted(terms(p), key=lambda pair: pair[0].key)
+    if not 3 <= len(whole) <= _MOST_GROUPED:
+        return None
+    best: tuple[int, Poly] | None = None
+    for k, (m, _) in enumerate(whole):
+        for n, _ in whole[:k]:
+            shared = _shared([dict(factors(m)), dict(factors(n))])
+            members = poly({t: c for t, c in whole if _shared([dict(factors(t)), shared]) == shared}) if shared else P0
+            saved = (len(terms(members)) - 1) * cost(monomial(shared))
+            if 1 < len(terms(members)) < len(whole) and saved > (best[0] if best else 0):
+                best = saved, members
+    if best is None:
+        return None
+    rest = present(algebra, algebra.sub(p, best[1]))
+    group = present(algebra, best[1])
+    return add(group, rest) if _without_sign(rest)[0] < 0 else add(rest, group)
+
+
+def _shared(parts: list[dict[Expr, Fraction]]) -> dict[Expr, Fraction]:
+    """The powers that all of these have in common."""
+    out: dict[Expr, Fraction] = {}
+    for a in parts[0]:
+        exponents = [part.get(a, Fraction(0)) for part in parts]
+        if all(x > 0 for x in exponents) or all(x < 0 for x in exponents):
+            out[a] = min(exponents, key=abs)
+    return out
 
 
 def _numeric_content(p: Poly) -> Fraction:
@@ -208,4 +247,4 @@ def cost(node: Expr) -> int:
 
 
 def _exponent_cost(e: Fraction) -> int:
-    return 0 if e == 1 else 1 + int(abs(e) > 1) + 2 * (e.denominator != 1)
+    return 0 if e == 1 else int(e < 0) + (max(1, ceil(abs(e)) - 1) if abs(e) != 1 else 0) + 2 * (e.denominator != 1)

@@ -25,6 +25,7 @@ class Sums(Ranges):
     """Summation over symbolic ranges."""
 
     def __init__(self, *, hard: bool = False) -> None:
+        self.known_totals: dict[str, list[tuple[tuple[Index, ...], tuple[int, ...], Poly]]] = {}
         super().__init__(hard=hard)
         self.known_sums: dict[str, list[tuple[tuple[Index, ...], int, Poly]]] = {}
 
@@ -102,7 +103,21 @@ class Sums(Ranges):
                     value = None
             if value is not None:
                 return self.sum([x for x in bound if x is not b], self.mul(self.product(outside), value))
-        return atom(self.closed(bound, powers))
+        whole = self.closed(bound, powers)
+        total = self._known_total(whole) if len(bound) > 1 else None
+        return atom(whole) if total is None else total
+
+    def _known_total(self, closed: Sum) -> Poly | None:
+        """Σ over several axes of a name whose sum along those axes is known, such as Σ_{i,r,j} x̂_ibrj = 0."""
+        for entry, e in factors(closed.body):  # type: ignore[arg-type]
+            if not isinstance(entry, At) or e != 1 or len(factors(closed.body)) > 1:  # type: ignore[arg-type]
+                return None
+            for indices, axes, value in self.known_totals.get(entry.name, ()):
+                others = {i: j for k, (i, j) in enumerate(zip(indices, entry.indices)) if k not in axes}
+                whole = all(isinstance(i := entry.indices[k], Index) and i.size is indices[k].size for k in axes)
+                if whole and {entry.indices[k] for k in axes} == set(closed.bound) and not any(depends(j, b) for j in others.values() for b in closed.bound):
+                    return self.substituted(value, others)
+        return None
 
     def _known(self, closed: Sum) -> Poly | None:
         """Σ over one axis of a name whose sum along that axis is known, such as Σ_c p_ic = 1."""
