@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from derive.checking.atsizes import AtSizes
+from derive.checking.constants import alike
 from derive.checking.diagnosis import diagnose, shrunk
 from derive.checking.difference import Differences, apart_in_digits, reasoning
 from derive.checking.edges import beside_edges
@@ -15,12 +16,12 @@ from derive.checking.numbers import Comparison, Numbers
 from derive.checking.own import OwnLoss, own_program
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report, exact_at, level_of
 from derive.checking.subject import Subject
-from derive.checking.truth import Truth
+from derive.checking.truth import Reference, Truth
 from derive.checking.unmet import unmet_cases
 from derive.derivation import Argument, Assumption, Story
 from derive.errors import DeriveError, NotYet
 from derive.face import assumption_texts
-from derive.index import Expr
+from derive.index import Expr, substitute
 from derive.points import enlarged
 from derive.render.telling import story_notation
 
@@ -66,6 +67,16 @@ class Judge:
             self.why_no_story: DeriveError | None = None
         except NotYet as error:
             self.story, self.why_no_story = None, error
+        self.read: dict[Expr, Expr] = {}
+        self._read_constants()
+
+    def _read_constants(self) -> None:
+        """Read long decimals as the constants that they round, where the other side has these."""
+        claimed = self._claimed()
+        if isinstance(self.truth, Reference) and self.truth.program is not None and claimed is not None:
+            program, self.read = alike(self.truth.program, claimed)
+            if program is not self.truth.program:
+                self.story = self.truth.read_as(program).story(self.wrt)
 
     def report(self) -> Report:
         """The report, without what concerns all arguments alike."""
@@ -82,9 +93,11 @@ class Judge:
 
     def _against_truth(self) -> Report:
         wrong = self.compared.example is not None and not self.compared.only_ties
-        if wrong:
-            return self._wrong(self._claimed())
         claimed = self._claimed()
+        if wrong and self.read and claimed is not None and self.story is not None and story_equal(claimed, self.story, self.truth)[0]:
+            return self._proved(True)  # the numbers differ by the digits that a decimal lacks
+        if wrong:
+            return self._wrong(claimed)
         if claimed is not None and self.story is not None:
             same, ties = story_equal(claimed, self.story, self.truth)
             if same or ties:
@@ -170,7 +183,8 @@ class Judge:
         """The claimed gradient at the indices of the true one, for all sizes."""
         if isinstance(self.case.formulas, DeriveError) or self.story is None or self.wrt not in self.case.formulas.gradients:
             return None
-        return on_indices(self.case.formulas.gradients[self.wrt], self.story.result.indices)
+        found = on_indices(self.case.formulas.gradients[self.wrt], self.story.result.indices)
+        return substitute(found, self.read) if found is not None and self.read else found
 
     def _wrong(self, claimed: Expr | None) -> Report:
         if not self.case.explain:

@@ -114,6 +114,12 @@ class Reference:
         other.__dict__["bounds"] = {**self.bounds, **{name: [num(2)] for name in names}}
         return other
 
+    def read_as(self, program: Program) -> Reference:
+        """The same reference, whose formulas are those of another program."""
+        other = copy.copy(self)
+        other.program, other._stories = program, {}
+        return other
+
     # ------------------------------------------------------------------------------------------- stories
 
     def story(self, wrt: str) -> Story:
