@@ -194,3 +194,22 @@ def test_shortenings() -> None:
     true = np.random.default_rng(0).normal(size=8)
     assert shortening([(true, true + 1.0)]) == "" and shortening([(np.trunc(true), true)]) == "to whole numbers, towards 0"
     assert shortening([(true.astype(np.float32).astype(float), true)]) == "to float32"
+
+
+def branches_on_one_line(W, X, y):
+    if X[0, 0] > 1e6: W = W * 2  # noqa: E701
+    a = 3.0 if X[0, 0] > 1e6 else 1.0
+    b = X[0, 0] > 1e6 and X[0, 0] < 1e7
+    while W[0, 0] > 1e6: W = W - 1  # noqa: E701
+    c = len(y) if y is not None else None
+    if X.ndim == 1: X = X[None]  # noqa: E701
+    if c > 2: a = a * 1.0  # noqa: E701
+    return a * gradient(W, X, y) + 0.0 * b
+
+
+def test_branches_on_the_line_of_their_condition_are_seen() -> None:
+    told = numbers_of(branches_on_one_line, loss, "W", SHAPES).uncovered()
+    line = branches_on_one_line.__code__.co_firstlineno
+    assert told == (f"`W = W * 2` on line {line + 1} was not reached at any point", f"`3.0` on line {line + 2} was not reached at any point",
+                    f"`X[0, 0] < 10000000.0` on line {line + 3} was not reached at any point",
+                    f"`W = W - 1` on line {line + 4} was not reached at any point")

@@ -1,58 +1,71 @@
-"""Lines of the handwritten code that were never run: what numbers alone cannot speak about."""
+"""Parts of the handwritten code that were never run: what numbers alone cannot speak about.
+
+A part is told by its place in the source, down to the column, so that a branch on the line of its condition is seen as well.
+"""
 
 from __future__ import annotations
 
 import ast
-import dis
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
 from derive.checking.running import attempt
+from derive.checking.shortened import codes_of
 from derive.checking.subject import Subject
 from derive.points import Point
 
 __all__ = ["unreached"]
 
+Span = tuple[tuple[int, int], tuple[int, int]]  # from (line, column) to (line, column)
+_LONGEST = 40
+_KINDS_ALONE = frozenset({"isinstance", "hasattr", "callable", "ndim", "issubclass"})
+
 
 def unreached(subject: Subject, points: Sequence[Point]) -> tuple[str, ...]:
-    """The statements under a branch that no point reached, as sentences; lines that only raise are not told.
+    """The branches that no point reached, as sentences; those that only raise, or that the kind of the arguments decides, are not told.
 
     Args:
         subject: the handwritten code.
         points: where it is run.
     """
-    codes = {code for part in subject.parts for code in _codes(getattr(inspect.unwrap(part), "__code__", None))}
-    if not codes:
+    codes = {code for part in subject.parts for code in codes_of(part)}
+    branches = [branch for part in subject.parts for branch in _branches(part)]
+    if not codes or not branches:
         return ()
-    seen = _lines_run(subject, points, codes)
-    wanted = {line for code in codes for _, line in dis.findlinestarts(code) if line is not None and line != code.co_firstlineno}
-    branched = {line for part in subject.parts for line in _under_branches(part)}
-    return tuple(f"line {line} was not reached at any point" for line in sorted((wanted & branched) - seen))
+    ran = _places_run(subject, points, codes)
+    missed = [(span, text, alone) for span, text, alone in branches if not any(span[0] <= start and end <= span[1] for start, end in ran)]
+    return tuple(dict.fromkeys(_sentence(span, text, alone) for span, text, alone in _outermost(missed)))
 
 
-def _codes(code: CodeType | None) -> Iterator[CodeType]:
-    """A function's code and that of the functions inside of it."""
-    if code is not None:
-        yield code
-        for inner in code.co_consts:
-            if isinstance(inner, CodeType):
-                yield from _codes(inner)
+def _outermost(missed: Sequence[tuple[Span, str, bool]]) -> Iterator[tuple[Span, str, bool]]:
+    """Those that are not within another one, from the first line on."""
+    for one in sorted(missed):
+        if not any(other[0] != one[0] and other[0][0] <= one[0][0] and one[0][1] <= other[0][1] for other in missed):
+            yield one
 
 
-def _lines_run(subject: Subject, points: Sequence[Point], codes: set[CodeType]) -> set[int]:
-    seen: set[int] = set()
+def _sentence(span: Span, text: str, alone: bool) -> str:
+    return f"line {span[0][0]} was not reached at any point" if alone else f"`{text}` on line {span[0][0]} was not reached at any point"
 
-    def line(frame: FrameType, event: str, _: Any) -> Any:
-        if event == "line":
-            seen.add(frame.f_lineno)
-        return line
+
+def _places_run(subject: Subject, points: Sequence[Point], codes: set[CodeType]) -> set[Span]:
+    """The places in the source of all instructions that were run."""
+    seen: set[tuple[CodeType, int]] = set()
+
+    def instruction(frame: FrameType, event: str, _: Any) -> Any:
+        if event == "opcode":
+            seen.add((frame.f_code, frame.f_lasti))
+        return instruction
 
     def enter(frame: FrameType, _: str, __: Any) -> Any:
-        return line if frame.f_code in codes else None
+        if frame.f_code not in codes:
+            return None
+        frame.f_trace_opcodes = True
+        return instruction
 
     before = sys.gettrace()
     sys.settrace(enter)
@@ -61,17 +74,45 @@ def _lines_run(subject: Subject, points: Sequence[Point], codes: set[CodeType]) 
             attempt(subject, point)
     finally:
         sys.settrace(before)
-    return seen
+    places = {code: list(code.co_positions()) for code in codes}
+    known = (places[code][offset // 2] for code, offset in seen)
+    return {((a, c), (b, d)) for a, b, c, d in known if a is not None and b is not None and c is not None and d is not None}
 
 
-def _under_branches(function: Callable[..., Any]) -> Iterator[int]:
-    """The first line of each statement under an `if`, of those that do more than raise or go on."""
+def _branches(function: Callable[..., Any]) -> Iterator[tuple[Span, str, bool]]:
+    """(where, source text, whether it begins its line) of all that is run under a condition alone."""
     try:
         lines, start = inspect.getsourcelines(inspect.unwrap(function))
         tree = ast.parse(textwrap.dedent("".join(lines)))
     except (OSError, TypeError, SyntaxError):
         return
+    margin = len(lines[0]) - len(lines[0].lstrip())
     for node in ast.walk(tree):
-        if isinstance(node, ast.If):
-            first = [body[0] for body in (node.body, node.orelse) if body]
-            yield from (start + one.lineno - 1 for one in first if not isinstance(one, (ast.Raise, ast.Pass, ast.If)))
+        for part in _parts(node):
+            first, last = (part[0], part[-1]) if isinstance(part, list) else (part, part)
+            span = ((start + first.lineno - 1, margin + first.col_offset), (start + (last.end_lineno or 0) - 1, margin + (last.end_col_offset or 0)))
+            line = lines[first.lineno - 1]
+            text = " ".join(ast.unparse(first).split())
+            yield span, text if len(text) <= _LONGEST else text[:_LONGEST] + "…", not line.encode()[:margin + first.col_offset].strip()
+
+
+def _parts(node: ast.AST) -> Iterable[Any]:
+    """What a node runs under its condition alone: lists of statements, and expressions."""
+    if isinstance(node, (ast.If, ast.While)):
+        bodies = [body for body in (node.body, node.orelse) if body]
+        return [] if _of_kinds(node.test) else [body for body in bodies if not isinstance(body[0], (ast.Raise, ast.Pass, ast.If))]
+    if isinstance(node, ast.IfExp):
+        return [] if _of_kinds(node.test) else [node.body, node.orelse]
+    if isinstance(node, ast.BoolOp):
+        return [] if _of_kinds(node.values[0]) else node.values[1:]
+    return [case.body for case in node.cases] if isinstance(node, ast.Match) else []
+
+
+def _of_kinds(test: ast.expr) -> bool:
+    """Whether a condition asks for the kind of an argument, such as its type or its number of axes, and not for its values."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Compare) and any(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops):
+            return True
+        if (isinstance(node, ast.Name) and node.id in _KINDS_ALONE) or (isinstance(node, ast.Attribute) and node.attr in _KINDS_ALONE):
+            return True
+    return False
