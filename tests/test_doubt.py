@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from typing import Any
 
 import jax
@@ -15,6 +16,8 @@ from derive.checking.comparing import Comparing, Comparison
 from derive.checking.longer import in_longer_precision
 from derive.checking.numbers import Numbers
 from derive.checking.own import OwnLoss
+from derive.checking.running import Endless, attempt
+from derive.checking.safety.setting import setting_of
 from derive.checking.shortened import named_format, shortening
 from derive.checking.subject import subject_of
 from derive.checking.truth import reference_of
@@ -194,6 +197,29 @@ def test_shortenings() -> None:
     true = np.random.default_rng(0).normal(size=8)
     assert shortening([(true, true + 1.0)]) == "" and shortening([(np.trunc(true), true)]) == "to whole numbers, towards 0"
     assert shortening([(true.astype(np.float32).astype(float), true)]) == "to float32"
+
+
+def newton(x):
+    """Right in float64, and endless in float32."""
+    out = np.zeros_like(x)
+    for i, v in enumerate(x):
+        a = 1 + v * v
+        s = a
+        while abs(s * s - a) > 1e-12 * a:
+            s = (s + a / s) / 2
+        out[i] = v * s
+    return out
+
+
+def test_code_that_does_not_end_for_another_type_is_stopped() -> None:
+    setting = setting_of(numbers_of(newton, lambda x: jnp.sum((1 + x**2) ** 1.5 / 3), "x", {"x": "n"}).subject,
+                         reference_of(lambda x: jnp.sum((1 + x**2) ** 1.5 / 3), {"x": "n"}, ()), ("x",))
+    assert setting is not None
+    handler = signal.getsignal(signal.SIGALRM)
+    point = setting.base
+    trial = attempt(setting.subject, point, {"x": np.linspace(0.1, 3, 99, dtype=np.float32)}, seconds=0.3)
+    assert isinstance(trial.error, Endless) and "does not come to an end within 0.3 seconds" in str(trial.error)
+    assert signal.getsignal(signal.SIGALRM) is handler and attempt(setting.subject, point, seconds=0.3).error is None
 
 
 def branches_on_one_line(W, X, y):

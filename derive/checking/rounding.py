@@ -26,7 +26,7 @@ _DIRECTIONS = 8
 _ULPS = 64         # what is left to rounding without a closer look, in units of the last place
 _OBVIOUS = 1e-6    # a steady gap of this size at ordinary input is a mistake
 _LARGEST = 1e-4    # a gap of this size at ordinary input must be seen to shrink
-_SLIGHT = 1e-12    # an unsteady gap of this size needs no proof that it is rounding
+_SLIGHT = 1e-12    # a gap of this size needs no proof that it is rounding: iterations end with such a one
 _STEADY = 6
 _SHRUNK = 8        # in a longer precision rounding shrinks by more than this
 _TINY = 2.0**-46   # a few units in the last place
@@ -177,7 +177,7 @@ class _Closer:
         gaps = np.array([g[place] for g in self.gaps])
         relative = middle / max(1.0, float(np.max(np.abs(self.t))))
         steady = _steady(gaps)
-        if not steady and (relative <= _SLIGHT or _extreme(self.point)):
+        if relative <= _SLIGHT or (not steady and _extreme(self.point)):
             return self._rounding(place)
         if steady and relative > _OBVIOUS and not _extreme(self.point):
             return Verdict("wrong", place)

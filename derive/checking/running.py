@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +18,11 @@ from derive.checking.subject import Subject
 from derive.errors import BadInput, DeriveError
 from derive.points import Point
 
-__all__ = ["Trial", "attempt", "copied", "outcome", "quiet"]
+__all__ = ["Endless", "Trial", "attempt", "copied", "outcome", "quiet"]
+
+
+class Endless(RuntimeError):
+    """The handwritten code does not come to an end in the time that it was given."""
 
 
 @dataclass
@@ -44,7 +50,7 @@ class Trial:
     given: dict[str, Any] = field(default_factory=dict)
 
 
-def attempt(subject: Subject, point: Point, given: Mapping[str, Any] | None = None, *, seed: int = 0) -> Trial:
+def attempt(subject: Subject, point: Point, given: Mapping[str, Any] | None = None, *, seed: int = 0, seconds: float | None = None) -> Trial:
     """The handwritten code at a point.
 
     Args:
@@ -52,6 +58,7 @@ def attempt(subject: Subject, point: Point, given: Mapping[str, Any] | None = No
         point: the arguments.
         given: the same arguments as other objects (in another precision, read-only, …); copies where that is None.
         seed: of the process's random numbers while it runs.
+        seconds: after which it is stopped, where that can be done: in the main thread, on systems that have timers; None for no limit.
 
     Raises:
         BadInput: it cannot be told which gradients are returned.
@@ -61,7 +68,8 @@ def attempt(subject: Subject, point: Point, given: Mapping[str, Any] | None = No
     printed = io.StringIO()
     with quiet(seed) as caught, contextlib.redirect_stdout(printed):
         try:
-            trial.value, trial.gradients = subject.run(trial.given)
+            with _limited(seconds):
+                trial.value, trial.gradients = subject.run(trial.given)
         except BadInput:
             raise
         except (Exception, SystemExit) as error:  # whatever the user's code raises is reported
@@ -70,6 +78,26 @@ def attempt(subject: Subject, point: Point, given: Mapping[str, Any] | None = No
     trial.warned = sorted({str(w.message).splitlines()[0] for w in caught if str(w.message)})
     trial.mutated = [name for name, value in trial.given.items() if not _same(before[name], value)]
     return trial
+
+
+@contextlib.contextmanager
+def _limited(seconds: float | None) -> Iterator[None]:
+    """A time limit; none where somebody else uses the timer."""
+    free = seconds is not None and threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+    if not free or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL or signal.getitimer(signal.ITIMER_REAL)[0]:
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise Endless(f"it does not come to an end within {seconds:g} seconds")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds or 0.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
 def outcome(compute: Callable[[], Any]) -> tuple[Any, BaseException | None]:

@@ -21,6 +21,7 @@ __all__ = ["Finding", "Setting", "broken", "differ", "setting_of"]
 
 _LARGEST = 1e300
 _SECONDS = 0.5
+_PATIENCE = 5.0  # for one run, of code that has run at an ordinary point
 _MANY = (1500, 1900)
 
 
@@ -94,7 +95,7 @@ class Setting:
         merged = {**self.base.arrays, **arrays}
         point = replace(self.base, arrays=merged, sizes=dict(sizes) if sizes is not None else self.base.sizes)
         passed = {**attempt_arguments(self.base.arrays), **arrays} if given else None
-        return attempt(self.subject, point, passed, seed=seed)
+        return attempt(self.subject, point, passed, seed=seed, seconds=_PATIENCE)
 
     def true(self, name: str, arrays: Mapping[str, Any]) -> np.ndarray | None:
         """The truth for a result, in 64-bit; None where there is none or it cannot be computed."""
