@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import types
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mistakes import AFFINE, CLASSES, MISTAKES, VECTOR, Mistake, affine, affine_forward, logistic, no_mean, softmax
+from variants import VARIANTS
 
+import derive
 from derive.checking.repair import repair
 from derive.checking.repair.edits import edits_of
 from derive.checking.repair.scene import Scene
@@ -66,6 +69,40 @@ def test_a_comment_stays_and_one_line_changes():
     found = repair(*pair_of(MISTAKES["no_mean"]), ("W",))
     assert found.diff.splitlines()[3:] == ["-    dW = X.T.dot(p)  # here", "+    dW = X.T.dot(p) / m  # here"]
     assert found.words == "divide by m"
+
+
+NEW = {
+    "attention_backward_no_scale": "multiply by scale", "softmax_backward_diagonal_only": "the whole Jacobian of the softmax, not its diagonal alone",
+    "rnn_backward_stale": "add dprev", "gru_step_backward_lost_path": "times r", "two_layer_no_relu_mask": "times the derivative of the activation",
+    "conv_line_backward_flipped": "w[2] * dout and w[0] * dout change places", "average_pool_backward_undivided": "divide by 4"}
+
+
+@pytest.mark.parametrize("name", NEW)
+@pytest.mark.filterwarnings("ignore")
+def test_larger_layers_are_repaired(name):
+    row = next(v for v in VARIANTS if v.name == name)
+    family, code = row.family, row.functions if len(row.functions) == 2 else row.functions[0]
+    report = derive.check(code, family.reference, list(family.wrt), dict(family.shapes))
+    (wrong, *_) = [part for part in report.parts.values() if part.verdict == "wrong"] or [report]
+    assert f"it is right after this: {NEW[name]}" in wrong.diagnosis and wrong.fixed.startswith(("proved", "exact")), wrong.diagnosis
+
+
+def test_what_is_no_plain_arithmetic_is_not_evaluated():
+    def noisy(w, X, t):
+        seen.append(1)
+        return X.T @ (1 / (1 + np.exp(-X @ w)) - t) * count(w)
+
+    seen, calls = [], []
+
+    def count(w):
+        calls.append(1)
+        return 1.0
+    unit = Unit(noisy, 0)
+    scene = Scene(unit, {"w": np.ones(2), "X": np.ones((3, 2)), "t": np.ones(3)}, {"d": 2, "m": 3})
+    inner = next(n for n in scene.nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "count")
+    product = next(n for n in scene.nodes if isinstance(n, ast.BinOp) and isinstance(n.op, ast.MatMult) and ast.unparse(n) == "-X @ w")
+    assert scene.kind_of(inner) is None and not calls and not seen
+    assert scene.kind_of(product) == (1, "f", (3,))
 
 
 def test_a_right_gradient_is_left_alone():

@@ -16,6 +16,8 @@ from derive.points import Point
 
 __all__ = ["PATTERNS", "Pattern"]
 
+_NOTHING = 1e-9  # what cancels to rounding is 0
+
 Pattern = Callable[[Bench, Sequence[Seen]], Iterator[str]]
 
 
@@ -134,7 +136,7 @@ def _right_at(bench: Bench, points: Sequence[Point], sizes: dict[str, int]) -> b
     """Whether it is right at all points when these sizes are changed, and the gradient is not trivial there."""
     cuts = [cut for p in points if (cut := bench.sliced(p, {**p.sizes, **sizes})) is not None]
     found = [seen for cut in cuts if (seen := bench.seen(cut)) is not None]
-    return len(found) > 1 and all(s.right and s.true.any() for s in found)
+    return len(found) > 1 and all(s.right and np.abs(s.true).max() > _NOTHING for s in found)
 
 
 def _at_zero(bench: Bench, seen: Sequence[Seen]) -> Iterator[str]:

@@ -36,6 +36,7 @@ from derive.index import (
     num,
     rebuild,
     substitute,
+    walk,
 )
 from derive.index import power as raised
 from derive.render import expression
@@ -162,6 +163,8 @@ def _role(factor: Expr) -> str:
         return ": the mask that lets through what is positive alone"
     if isinstance(factor, Add) and len(factor.args[0]) == 2 and num(1) in factor.args[0]:
         return ": part of the derivative of an activation"
+    if isinstance(factor, Add) and any(isinstance(part, Iverson) for part in walk(factor)):
+        return ": the derivative of an activation that has another slope on each side"
     return ""
 
 

@@ -6,17 +6,23 @@ Legend: a level is an expression that stands for a whole value: what is assigned
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from derive.checking.repair.source import Edit, Unit
 
-__all__ = ["ADD", "ATOM", "LOOSE", "PRODUCT", "SIGN", "Scene", "binding"]
+__all__ = ["ADD", "ATOM", "LOOSE", "PRODUCT", "SIGN", "Kind", "Scene", "binding"]
 
 LOOSE, ADD, PRODUCT, SIGN, ATOM = 0, 1, 2, 3, 5
+Kind = tuple[int, str, tuple[int, ...]]
+_PLAIN = (ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.Subscript, ast.Slice, ast.Tuple, ast.Attribute, ast.Call, ast.Compare, ast.operator,
+          ast.unaryop, ast.cmpop, ast.expr_context, ast.keyword)
+_PURE = {"dot", "matmul", "sum", "mean", "reshape", "transpose", "exp", "log", "tanh", "sqrt", "maximum", "outer", "square", "multiply", "where",
+         "len"}
 _TIGHT = (ast.Attribute, ast.Subscript, ast.Call)
 
 
@@ -36,12 +42,13 @@ class Scene:
         unit: the function that is edited.
         held: what each local name held at the end of a run.
         sizes: the concrete sizes of that run, by name.
-        scalars: the names of the function's scalar parameters, arrays of its array parameters.
+        numbers: that the diagnosis speaks of.
     """
 
-    def __init__(self, unit: Unit, held: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
-        self.unit, self.sizes = unit, sizes
+    def __init__(self, unit: Unit, held: Mapping[str, Any], sizes: Mapping[str, int], numbers: Sequence[str] = ()) -> None:
+        self.unit, self.sizes, self.numbers = unit, sizes, tuple(numbers)
         self.held = {name: value for name, value in held.items() if isinstance(value, (np.ndarray, np.generic, int, float))}
+        self._kinds: dict[ast.expr, Kind | None] = {}
         self.parameters = [a.arg for a in (*unit.tree.args.posonlyargs, *unit.tree.args.args, *unit.tree.args.kwonlyargs)]
         self.numpy = next((n for n, v in unit.function.__globals__.items() if v is np), "np")
 
@@ -71,19 +78,31 @@ class Scene:
                     out.setdefault(size, f"{name}.shape[{axis}]")
         return list(out.values())
 
-    def kind(self, name: str) -> tuple[Any, ...] | None:
+    def kind(self, name: str) -> Kind | None:
         """(number of axes, 'f' or 'i', shape) of what a name held."""
-        value = self.held.get(name)
-        if value is None or isinstance(value, bool):
-            return None
-        array = np.asarray(value)
-        return (array.ndim, "f" if array.dtype.kind == "f" else "i", array.shape) if array.dtype.kind in "fiu" else None
+        return _kind_of(self.held.get(name))
+
+    def kind_of(self, node: ast.expr) -> Kind | None:
+        """The same of an expression with the values that the names held at the end; None where it is no plain arithmetic of arrays."""
+        if isinstance(node, ast.Name):
+            return self.kind(node.id)
+        if node not in self._kinds:
+            value = None
+            if all(isinstance(part, _PLAIN) and (not isinstance(part, ast.Call) or _is_pure(part)) for part in ast.walk(node)):
+                with contextlib.suppress(Exception), np.errstate(all="ignore"):  # it may raise at the values of another moment
+                    code = compile(ast.Expression(node), "<expression>", "eval")
+                    value = eval(code, {**self.unit.function.__globals__}, dict(self.held))  # the user's own arithmetic
+            self._kinds[node] = _kind_of(value)
+        return self._kinds[node]
 
     def alike(self, name: str) -> Iterator[str]:
         """Other names that held an array of the same shape and kind."""
-        own = self.kind(name)
+        yield from (other for other in self.of_kind(self.kind(name)) if other != name)
+
+    def of_kind(self, own: Kind | None) -> Iterator[str]:
+        """The names that held an array of this shape and kind."""
         if own is not None:
-            yield from (other for other in self.held if other != name and self.kind(other) == own)
+            yield from (other for other in self.held if self.kind(other) == own)
 
     @functools.cached_property
     def levels(self) -> list[tuple[ast.expr, float]]:
@@ -157,3 +176,15 @@ class Scene:
         indent = indent[:len(indent) - len(indent.lstrip(" \t"))]
         missing = "\n" if after and self.unit.data[:end][-1:] != b"\n" else ""
         return Edit(self.unit.number, place, place, f"{missing}{indent}{text}\n", words, rank)
+
+
+def _is_pure(call: ast.Call) -> bool:
+    """Whether a call does nothing but compute, as far as its name tells."""
+    return (call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else "") in _PURE
+
+
+def _kind_of(value: Any) -> Kind | None:
+    if value is None or isinstance(value, bool) or not isinstance(value, (np.ndarray, np.generic, int, float)):
+        return None
+    array = np.asarray(value)
+    return (array.ndim, "f" if array.dtype.kind == "f" else "i", array.shape) if array.dtype.kind in "fiu" else None

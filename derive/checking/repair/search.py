@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import time
 import types
 import warnings
@@ -26,7 +27,8 @@ from derive.errors import Place
 
 __all__ = ["Repair", "repair"]
 
-_MOST_PARTNERS = 60
+_MOST_PARTNERS = 100
+_FAR = 0.05  # how much of an error one rank is worth where edits are paired
 _SINGLES = 0.6  # share of the time for single edits
 _EQUAL = 0.3  # ranks that differ by no more are equally plausible
 
@@ -35,7 +37,11 @@ _GUIDES = (("lacks the factor 1/", "divide by"), ("regulariser", "regulariser"),
            ("sign", "in place of -"), ("transpos", "product"), ("transpos", "transpose"), ("axis", "axis"),
            ("sum over", "axis"), ("multiplied by 2", "factor"),
            ("indicator", "right class"), ("1{", "right class"), ("ties", "in place of"), ("activation", "derivative"), ("mask", "positive"),
-           ("another argument", "change places"), ("label", "equal labels"))
+           ("mask", "of the activation"),
+           ("another argument", "change places"), ("label", "equal labels"), ("not added", "add "))
+
+_MISSING = re.compile(r"the factor (\S+) is missing")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class _Search:
 
     def pairs(self, alive: Sequence[tuple[float, Edit]]) -> tuple[Edit, ...] | None:
         """The first pair that is right, the most promising first."""
-        chosen = [edit for _, edit in sorted(alive, key=lambda pair: (round(pair[0], 3), pair[1].rank))][:_MOST_PARTNERS]
+        chosen = [edit for _, edit in sorted(alive, key=lambda pair: (round(pair[0] + _FAR * pair[1].rank, 3), pair[1].rank))][:_MOST_PARTNERS]
         for pair in _by_sum(chosen):
             if time.thread_time() > self.until:
                 return None
@@ -129,7 +135,20 @@ def _apart(a: Edit, b: Edit) -> bool:
 def _guided(edits: Sequence[Edit], hints: Sequence[str]) -> list[Edit]:
     """The edits that the diagnosis speaks for, before the others of the next rank."""
     spoken = [word for said, word in _GUIDES if any(said in hint for hint in hints)]
-    return sorted((replace(e, rank=e.rank - 0.5 * any(word in e.words for word in spoken)) for e in edits), key=lambda e: e.rank)
+    spoken += [f"by {number}" for number in _numbers(hints)]
+    named = {f"times {name}" for hint in hints for part in _MISSING.findall(hint) for name in _names(part)}
+    return sorted((replace(e, rank=e.rank - (1.5 if e.words in named else 0.5 * any(word in e.words for word in spoken))) for e in edits),
+                  key=lambda e: e.rank)
+
+
+def _names(formula: str) -> list[str]:
+    """The names in a formula that a diagnosis shows, as the code has them: W₂_ij is W2."""
+    return [text.split("_")[0] for text in re.findall(r"[^\W\d_]\w*", formula.translate(_DIGITS))]
+
+
+def _numbers(hints: Sequence[str]) -> list[str]:
+    """The numbers by which a gradient is said to be multiplied."""
+    return [number for hint in hints for number in re.findall(r"is multiplied by (\d+)\b(?!/)", hint)]
 
 
 def repair(subject: Subject, truth: Truth, wrt: Sequence[str], *, seconds: float = 0.5, hints: Sequence[str] = ()) -> Repair | None:
@@ -161,7 +180,7 @@ def repair(subject: Subject, truth: Truth, wrt: Sequence[str], *, seconds: float
 def _searched(search: _Search, units: Sequence[Unit], judge: Judge, hints: Sequence[str]) -> Repair | None:
     point = judge.kept[0].point
     held = held_in([unit.function.__code__ for unit in units], lambda: judge.subject.run(dict(point.arrays)))
-    edits = _guided([edit for unit, names in zip(units, held) for edit in edits_of(Scene(unit, names, point.sizes))], hints)
+    edits = _guided([edit for unit, names in zip(units, held) for edit in edits_of(Scene(unit, names, point.sizes, _numbers(hints)))], hints)
     right, alive = search.singles(edits)
     for edit in right:
         lines = {search.units[e.unit].diff(search.units[e.unit].edited([e]))[1] for e in right}

@@ -9,18 +9,18 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from derive.checking.repair.edits import arrays, names, operators, statements, terms
+from derive.checking.repair.edits import arrays, names, operators, statements, terms, wholes
 from derive.checking.repair.scene import Scene
 from derive.checking.repair.source import Edit
 
 __all__ = ["edits_of"]
 
 _OF_NODES: dict[type[ast.AST], tuple[Callable[[Scene, Any], Iterator[Edit]], ...]] = {
-    ast.BinOp: (operators.binary, terms.dropped, arrays.matrix_product), ast.AugAssign: (operators.augmented, statements.buffered),
+    ast.BinOp: (operators.binary, terms.dropped, arrays.matrix_product, wholes.diagonal), ast.AugAssign: (operators.augmented, statements.buffered),
     ast.Compare: (operators.compared,), ast.UnaryOp: (operators.signed,), ast.Constant: (operators.number,), ast.Call: (arrays.call,),
-    ast.Attribute: (arrays.attribute,), ast.Subscript: (arrays.subscript,), ast.Name: (names.name,), ast.Tuple: (names.tuples,),
+    ast.Attribute: (arrays.attribute,), ast.Subscript: (arrays.subscript, wholes.summed), ast.Name: (names.name,), ast.Tuple: (names.tuples,),
     ast.Dict: (names.tuples,), ast.Expr: (statements.discarded,), ast.Assign: (statements.stored,)}
-_OF_SCENES: tuple[Callable[[Scene], Iterator[Edit]], ...] = (terms.levels, statements.bodies)
+_OF_SCENES: tuple[Callable[[Scene], Iterator[Edit]], ...] = (terms.levels, statements.bodies, wholes.exchanged)
 
 
 def edits_of(scene: Scene) -> list[Edit]:

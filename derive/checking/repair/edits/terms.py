@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from derive.checking.repair.scene import ADD, ATOM, LOOSE, PRODUCT, SIGN, Scene, binding
+from derive.checking.repair.scene import ADD, ATOM, LOOSE, PRODUCT, SIGN, Kind, Scene, binding
 from derive.checking.repair.source import Edit
 
 __all__ = ["dropped", "levels"]
@@ -43,8 +43,9 @@ def levels(scene: Scene) -> Iterator[Edit]:
         if depth < 1:
             yield scene.put(node, f"{scene.source(node, ADD)} + 1", ADD, "add 1", 2.9 + depth)
             yield scene.put(node, f"{scene.source(node, ADD)} - 1", ADD, "subtract 1", 2.9 + depth)
-        yield scene.put(node, f"2 * {scene.source(node, SIGN)}", PRODUCT, "multiply by 2", 2.1 + depth)
-        yield scene.put(node, f"{plain} / 2", PRODUCT, "divide by 2", 2.2 + depth)
+        for number in dict.fromkeys(("2", *scene.numbers)):
+            yield scene.put(node, f"{number} * {scene.source(node, SIGN)}", PRODUCT, f"multiply by {number}", 2.1 + depth)
+            yield scene.put(node, f"{plain} / {number}", PRODUCT, f"divide by {number}", 2.2 + depth)
         if depth < 1:
             for axis in ("0", "1", "0, keepdims=True"):
                 yield scene.put(node, f"{scene.source(node, ATOM)}.sum(axis={axis})", ATOM, f"sum along axis {axis[0]}", 2.4 + depth)
@@ -66,27 +67,59 @@ def _regularised(scene: Scene, node: ast.expr, depth: float) -> Iterator[Edit]:
 
 
 def _masked(scene: Scene, node: ast.expr, depth: float) -> Iterator[Edit]:
-    """The derivative of an activation, for a value of the same shape as the name that is assigned."""
+    """A factor or a term of the same shape: the derivative of an activation, a gate, what flows back from elsewhere."""
     above = scene.unit.parents.get(node)
     while isinstance(above, ast.BinOp) and isinstance(above.op, (ast.Add, ast.Sub)):
         above = scene.unit.parents.get(above)
     target = above.targets[0] if isinstance(above, ast.Assign) else above.target if isinstance(above, ast.AugAssign) else None
-    if not isinstance(target, ast.Name):
+    named = isinstance(target, ast.Name)
+    kind = scene.kind(target.id) if isinstance(target, ast.Name) else scene.kind_of(node)
+    if named or depth < 1:
+        yield from _scaled(scene, node, depth)
+    if kind is None or kind[0] == 0:
         return
-    plain = scene.source(node, SIGN)
-    scalars = [n for n in scene.held if (scene.kind(n) or (1,))[:2] == (0, "f") and n not in scene.parameters]
-    for scalar in scalars:
-        yield scene.put(node, f"{plain} * {scalar}", PRODUCT, f"multiply by {scalar}", 2.6 + depth)
+    yield from _chosen(scene, node, kind, depth)
+    for other in scene.of_kind(kind):
+        if not (isinstance(target, ast.Name) and other == target.id):
+            yield from _by_other(scene, node, other, depth + 0.3 * (not named))
+
+
+def _scaled(scene: Scene, node: ast.expr, depth: float) -> Iterator[Edit]:
+    """A number that the code has computed as a factor."""
+    for scalar in [n for n in scene.held if (scene.kind(n) or (1,))[:2] == (0, "f") and n not in scene.parameters]:
+        yield scene.put(node, f"{scene.source(node, SIGN)} * {scalar}", PRODUCT, f"multiply by {scalar}", 2.6 + depth)
         yield scene.put(node, f"{scene.source(node, PRODUCT)} / {scalar}", PRODUCT, f"divide by {scalar}", 2.7 + depth)
-    for other in scene.alike(target.id):
-        if (scene.kind(other) or (0,))[0] == 0:
-            continue
-        own = f"{other} * (1 - {other})"
-        choices = ((f"({other} > 0)", "where {} is positive alone", 2.5), (f"(1 - {other}**2)", "times the derivative of tanh", 2.6),
-                   (own, "times the derivative of the logistic function", 2.6), (f"(1 - {other})", "times 1 - {}", 2.9), (other, "times {}", 3.2))
-        for factor, words, rank in choices:
-            yield scene.put(node, f"{plain} * {factor}", PRODUCT, words.format(other), rank + depth)
-        yield scene.put(node, f"{scene.source(node, ADD)} - {other}", ADD, f"subtract {other}", 3.0 + depth)
-        yield scene.put(node, f"{scene.source(node, ADD)} + {other}", ADD, f"add {other}", 3.0 + depth)
 
 
+def _by_other(scene: Scene, node: ast.expr, other: str, depth: float) -> Iterator[Edit]:
+    """Another array as a factor, with what it is as the value of an activation, and as a term."""
+    own = f"{other} * (1 - {other})"
+    choices = ((f"({other} > 0)", "where {} is positive alone", 2.5), (f"(1 - {other}**2)", "times the derivative of tanh", 2.6),
+               (own, "times the derivative of the logistic function", 2.6), (f"(1 - {other})", "times 1 - {}", 2.9), (other, "times {}", 3.2))
+    for factor, words, rank in choices:
+        yield scene.put(node, f"{scene.source(node, SIGN)} * {factor}", PRODUCT, words.format(other), rank + depth)
+    yield scene.put(node, f"{scene.source(node, ADD)} - {other}", ADD, f"subtract {other}", 3.0 + depth)
+    yield scene.put(node, f"{scene.source(node, ADD)} + {other}", ADD, f"add {other}", 3.0 + depth)
+
+
+def _chosen(scene: Scene, node: ast.expr, kind: Kind, depth: float) -> Iterator[Edit]:
+    """The derivative of a choice that the code makes, such as np.where(z > 0, z, 0.01 * z), as a factor."""
+    for call in scene.nodes:
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "where" and len(call.args) == 3:
+            slopes = [_slope(scene, part) for part in call.args[1:]]
+            shape = (scene.kind_of(call) or (0, "", ()))[2]
+            if None not in slopes and shape == kind[2]:
+                factor = f"{scene.numpy}.where({scene.source(call.args[0])}, {slopes[0]}, {slopes[1]})"
+                yield scene.put(node, f"{scene.source(node, SIGN)} * {factor}", PRODUCT, "times the derivative of the activation", 2.5 + depth)
+
+
+def _slope(scene: Scene, node: ast.expr) -> str | None:
+    """The derivative of a name, a number, or a number times a name."""
+    if isinstance(node, ast.Constant):
+        return "0"
+    if isinstance(node, ast.Name):
+        return "1" if (scene.kind(node.id) or (0,))[0] else "0"
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        pair = {_slope(scene, part): part for part in (node.left, node.right)}
+        return scene.source(pair["0"]) if pair.keys() == {"0", "1"} else None
+    return None
