@@ -17,7 +17,7 @@ from derive.calculus.prepare import prepare, tied
 from derive.calculus.rewrite import Chain, contract, differentiated
 from derive.calculus.totals import Total, totals
 from derive.derivation import Argument, Assumption, Definition, Section
-from derive.index import ONE, ZERO, At, Expr, Index, Partial, Sum, add, array_names, delta, fresh, mul, size_names, substitute, walk
+from derive.index import ONE, ZERO, Add, At, Expr, Index, Partial, Sum, add, array_names, delta, fresh, mul, size_names, substitute, walk
 from derive.normal.present import cost
 from derive.rules.value import indices_for
 from derive.trace.read import Program
@@ -162,8 +162,8 @@ class Backward:
         chain.to("chain rule, all paths", add(*worked)).differentiate()
         chain.to("contraction", contract(self.ready.algebra, chain.current))
         factored = [self._factored(use, flow, self.plan.weight if use.single and not single else ONE) for use, flow in zip(uses, flows)]
-        forms = [self.ready.pretty(chain.current), self.ready.pretty(add(*factored))]
-        return chain.polish("names written back", min(forms, key=cost))
+        forms = [self.ready.pretty(chain.current), self.ready.pretty(add(*factored)), self.ready.by_parts(chain.current)]
+        return chain.polish("names written back", min(forms, key=lambda form: (cost(form), terms_in(form))))
 
     def _worth_a_name(self, d: Definition, bar: Expr, single: bool) -> bool:
         """Name a cotangent that contains a contraction, or that makes what follows shorter."""
@@ -188,6 +188,11 @@ class Backward:
         short = self.ready.pretty(contract(self.ready.algebra, differentiated(local)))
         return contract(self.ready.algebra, summed(bound, mul(weight, substitute(use.bar, renaming), short)))
 
+
+
+def terms_in(node: Expr) -> int:
+    """How many terms the sums in an expression have."""
+    return (len(node.args[0]) if isinstance(node, Add) else 0) + sum(map(terms_in, node.kids))
 
 
 def paths_prose(loss: str, n: str, paths: list[str]) -> str:

@@ -15,6 +15,7 @@ from derive.calculus.spellings import density
 from derive.calculus.standard import softmaxes
 from derive.derivation import Definition, Section
 from derive.index import (
+    Add,
     At,
     Expr,
     Fn,
@@ -24,8 +25,11 @@ from derive.index import (
     Partial,
     Size,
     Sum,
+    add,
     array_names,
     expand,
+    mul,
+    power,
     rebuild,
     substitute,
     walk,
@@ -77,6 +81,12 @@ class Prepared:
     def pretty(self, node: Expr) -> Expr:
         """The expression simplified, with the names written again."""
         return present(self.algebra, self.folder.fold(self.algebra.canonical(node)))
+
+    def by_parts(self, node: Expr) -> Expr:
+        """The same for each term and each factor on its own: a product of sums stays one."""
+        if isinstance(node, Add):
+            return add(*(self.by_parts(term) for term in node.args[0]))
+        return mul(*(self.pretty(factor) for factor in node.args[0])) if isinstance(node, Mul) else self.pretty(node)
 
     def refold(self) -> None:
         """Read the rows again after a body has changed.
@@ -271,6 +281,16 @@ def _known_sums(ready: Prepared) -> None:
                 algebra.known_totals.setdefault(d.name, []).append((d.indices, axes, total))
             ready.facts.append((Sum(bound, At(d.name, d.indices)), present(algebra, total)))
             algebra.forget()
+            _known_square(ready, d, bound)
+
+
+def _known_square(ready: Prepared, d: Definition, bound: tuple[Index, ...]) -> None:
+    """For a standardised x̂ also Σ x̂², which is m var/σ²: that is less than m where σ² = var + ε."""
+    if isinstance(ready.bodies[d.name], Mul):
+        square = power(At(d.name, d.indices), 2)
+        total = ready.folder.fold(ready.algebra.canonical(Sum(bound, power(ready.bodies[d.name], 2))))
+        if len(terms(total)) == 1 and not any(isinstance(part, Sum) for part in walk(total)):
+            ready.facts.append((Sum(bound, square), present(ready.algebra, total)))
 
 
 def _axes(d: Definition, body: Expr) -> list[tuple[int, ...]]:

@@ -115,7 +115,8 @@ class Sums(Ranges):
             for indices, axes, value in self.known_totals.get(entry.name, ()):
                 others = {i: j for k, (i, j) in enumerate(zip(indices, entry.indices)) if k not in axes}
                 whole = all(isinstance(i := entry.indices[k], Index) and i.size is indices[k].size for k in axes)
-                if whole and {entry.indices[k] for k in axes} == set(closed.bound) and not any(depends(j, b) for j in others.values() for b in closed.bound):
+                same = {entry.indices[k] for k in axes} == set(closed.bound)
+                if whole and same and not any(depends(j, b) for j in others.values() for b in closed.bound):
                     return self.substituted(value, others)
         return None
 
