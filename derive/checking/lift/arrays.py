@@ -135,6 +135,8 @@ def _operator(name: str, swapped: bool) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
         if getattr(type(other), "outranks", False):  # a tensor: the operation is its own
             return NotImplemented
+        if name == "multiply" and isinstance(other, (list, tuple)) and isinstance(self, Scalar) and self.kind == "int":
+            return call("replicated", other, self)  # n times the same elements
         return call(name, other, self) if swapped else call(name, self, other)
 
     return operator

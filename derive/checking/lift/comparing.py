@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable
 from fractions import Fraction
@@ -140,6 +141,29 @@ def _where(condition: Any, *values: Any) -> Any:
         return call("nonzero", mask)
     operands = [operand(value) for value in values]
     return elementwise(widest(operands), choose, mask, *operands)
+
+
+@row("select")
+def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    found = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        found = _where(condition, choice, found)
+    return found
+
+
+@row("piecewise")
+def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) -> Any:
+    """Each function of what its condition selects, the last of them of the rest; the kind is that of x."""
+    source = operand(x)
+    conditions = list(condlist) if isinstance(condlist, (list, tuple)) else [condlist]
+    if len(funclist) not in (len(conditions), len(conditions) + 1) or source.kind != "float" or not source.sizes:
+        refuse("this np.piecewise is not covered")
+    rest = [call("invert", functools.reduce(lambda u, v: call("logical_or", u, v), conditions))] if len(funclist) > len(conditions) else []
+    out = call("zeros_like", source)
+    for condition, function in zip((*conditions, *rest), funclist, strict=True):
+        mask = call("copy", condition)
+        out[mask] = function(source[mask], *args, **kwargs) if callable(function) else function
+    return out
 
 
 def _as_mask(value: Operand) -> Any:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, make, operand
-from derive.checking.lift.registry import call
+from derive.checking.lift.arrays import Elements, Operand, Scalar, SymbolicArray, make, operand, size_of
+from derive.checking.lift.registry import call, row
 from derive.checking.lift.session import refuse
 from derive.checking.lift.sizes import integer, same
 from derive.checking.lift.storage import Location, Storage, choose
 from derive.index import Expr, Index, add, num, substitute
 
-__all__ = ["Chained", "Collector", "Listed", "Snapshot"]
+__all__ = ["Chained", "Collector", "Listed", "Replicated", "Snapshot"]
 
 
 class Snapshot:
@@ -101,6 +101,47 @@ def _locked(array: Any) -> Any:
     if isinstance(array, SymbolicArray):
         array.storage.locked = "an element of a list of symbolic length is changed in place"
     return array
+
+
+class Replicated(SymbolicArray):
+    """[value] * n for a number: its entries are read and stored one by one, and NumPy takes it for an array; a list knows no arithmetic."""
+
+    @property  # type: ignore[misc]  # a class as a property is legal, and is how proxies answer isinstance
+    def __class__(self) -> type:  # what isinstance sees: no array
+        return Replicated
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(self._place(key))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if operand(value).sizes:
+            refuse("an array is stored into a list of symbolic length")
+        super().__setitem__(self._place(key), value)
+
+    @staticmethod
+    def _place(key: Any) -> Any:
+        number = isinstance(key, int) or (isinstance(key, Operand) and not key.sizes and key.kind == "int")
+        return key if number else refuse("a part of a list of symbolic length")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return refuse(f".{name} of a list of symbolic length")
+
+    def _refused(self, *args: Any) -> Any:
+        return refuse("arithmetic with a list of symbolic length")
+
+    __add__ = __radd__ = __mul__ = __rmul__ = __iadd__ = __imul__ = __eq__ = __ne__ = __lt__ = __gt__ = _refused
+    __hash__ = object.__hash__
+
+
+@row("replicated")
+def _replicated(values: Any, count: Any) -> Any:
+    """[value] * n."""
+    element = operand(values[0]) if len(values) == 1 else refuse("several elements are repeated a symbolic number of times")
+    if isinstance(values, tuple) or element.sizes or element.kind != "float":
+        refuse("a list of a symbolic length that does not hold floats")
+    return Replicated(Storage([size_of(count)], "float", lambda at: element.entry(())), [size_of(count)], lambda at: at)
 
 
 class Collector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, ClassVar
@@ -37,6 +38,8 @@ class Patcher(Rebuilder):
             return self.patch(np.linalg)
         if module in (np, np.linalg):
             return numpy_attribute(module, name, "" if module is np else "linalg.")
+        if module is math and name in ("pi", "e"):
+            return numpy_attribute(np, name)
         return self.patch(getattr(module, name))
 
     def code(self, function: FunctionType) -> CodeType:

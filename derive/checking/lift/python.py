@@ -169,7 +169,9 @@ _OWN: Mapping[Any, Any] = {
     len: _len, range: span, zip: _zip, enumerate: _enumerate, sum: _sum,
     reversed: _reversed, map: mapped,
     max: _extremum("max", max), min: _extremum("min", min), math.exp: "exp", math.log: "log", math.sqrt: "sqrt", math.tanh: "tanh",
-    math.log1p: "log1p", math.expm1: "expm1", math.fabs: "absolute", math.pow: "power",
+    math.log1p: "log1p", math.expm1: "expm1", math.fabs: "absolute", math.pow: "power", math.erf: "erf", math.sin: "sin", math.cos: "cos",
+    math.tan: "tan", math.atan: "arctan", math.sinh: "sinh", math.cosh: "cosh", math.log2: "log2", math.log10: "log10", math.hypot: "hypot",
+    math.lgamma: "gammaln", math.fsum: _sum,
 }  # fmt: skip
 _EXACT = {"sqrt", "exp", "log"}
 
