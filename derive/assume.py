@@ -1,36 +1,42 @@
-"""Assumptions that the user declares: text such as "eps > 0" or "sum(y, axis=-1) == 1", read with the same tables as the loss.
+"""Assumptions that the user declares: text such as "eps > 0", "0 < p < 1", "y in {0, 1}" or "sum(y, axis=-1) == 1", read with the tables of
+the loss.
 
-A declared assumption is used where it says that an argument is positive, or what the sum of an argument over an axis is; it is shown with
-every result that it entered.
+What is declared holds at every point at which anything is tried, and is shown with the result.  It is also used: that an argument is positive or
+not negative, that it takes the values 0 and 1 or −1 and 1 alone, and what its sum over an axis is.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 import jax.numpy as jnp
 
 from derive.derivation import Argument, Assumption
 from derive.errors import BadInput, DeriveError, NotYet
-from derive.index import At, Expr, Index, Iverson, Num, Sum, sub
+from derive.fitting import values_of
+from derive.index import ONE, ZERO, Add, At, Expr, Index, Iverson, Mul, Num, Poly, Sum, add, array_names, mul, neg, num, power, sub
 from derive.normal import Algebra
-from derive.normal.ring import terms
+from derive.normal.ring import factors, terms
 from derive.rules.value import indices_for
 from derive.trace import read
 
-__all__ = ["declared", "use"]
+__all__ = ["declared", "usable", "use"]
 
+# The operator, and whether the sides are exchanged.
 _OPERATORS: dict[type, tuple[str, bool]] = {ast.Gt: (">", False), ast.GtE: (">=", False), ast.Eq: ("=", False), ast.Lt: (">", True),
-                                            ast.LtE: (">=", True)}
+                                            ast.LtE: (">=", True), ast.NotEq: ("!=", False), ast.In: ("in", False)}
+_HINT = 'Write a comparison in the arguments, such as "eps > 0", "0 < p < 1", "y in {0, 1}" or "sum(y, axis=-1) == 1".'
 
 
 def declared(texts: Sequence[str], arguments: Sequence[Argument]) -> list[Assumption]:
     """Read assumptions on these arguments.
 
     Args:
-        texts: comparisons of expressions in the arguments; the functions of jax.numpy are known by their bare names.
+        texts: comparisons of expressions in the arguments; the functions of jax.numpy are known by their bare names.  A chain such as
+            "0 < p < 1", and what is joined by `and`, is taken apart.
         arguments: the arguments of the function, with their shapes.
 
     Raises:
@@ -38,30 +44,72 @@ def declared(texts: Sequence[str], arguments: Sequence[Argument]) -> list[Assump
     """
     if isinstance(texts, str):
         raise BadInput(f"assume={texts!r} is one string.", hint=f"Give a list: assume=[{texts!r}].")
-    return [Assumption(text, _condition(text, arguments)) for text in texts]
+    return [Assumption(f"{ast.unparse(left)} {_sign(op)} {ast.unparse(right)}", _condition(text, left, op, right, arguments))
+            for text in texts for left, op, right in _comparisons(text)]
 
 
-def _condition(text: str, arguments: Sequence[Argument]) -> Expr:
-    hint = 'Write a comparison in the arguments, such as "eps > 0" or "sum(y, axis=-1) == 1".'
+def _sign(op: ast.cmpop) -> str:
+    return ast.unparse(ast.Compare(ast.Name(""), [op], [ast.Name("")])).strip()
+
+
+def _comparisons(text: str) -> Iterator[tuple[ast.expr, ast.cmpop, ast.expr]]:
+    """The single comparisons of a text."""
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
-        raise BadInput(f"The assumption {text!r} cannot be read.", hint=hint) from error
-    if not isinstance(tree, ast.Compare) or len(tree.ops) != 1 or type(tree.ops[0]) not in _OPERATORS:
-        raise BadInput(f"The assumption {text!r} is not one comparison.", hint=hint)
-    op, swapped = _OPERATORS[type(tree.ops[0])]
-    left, right = ast.unparse(tree.left), ast.unparse(tree.comparators[0])
-    used = [a for a in arguments if a.name in {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}]
+        raise BadInput(f"The assumption {text!r} cannot be read.", hint=_HINT) from error
+    for part in tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]:
+        if not isinstance(part, ast.Compare) or any(type(op) not in _OPERATORS for op in part.ops):
+            raise BadInput(f"The assumption {text!r} is no comparison.", hint=_HINT)
+        yield from zip([part.left, *part.comparators], part.ops, part.comparators)
+
+
+def _condition(text: str, left: ast.expr, op: ast.cmpop, right: ast.expr, arguments: Sequence[Argument]) -> Expr:
+    name, swapped = _OPERATORS[type(op)]
+    if name == "in":
+        u = _value(text, ast.unparse(left), arguments)
+        return Iverson("=", mul(*(sub(u, value) for value in _numbers(text, right))))
+    first, second = ast.unparse(left), ast.unparse(right)
+    u = _value(text, f"({second}) - ({first})" if swapped else f"({first}) - ({second})", arguments)
+    return add(ONE, neg(Iverson("=", u))) if name == "!=" else Iverson(name, _led_by_sum(u) if name == "=" else u)
+
+
+def _led_by_sum(u: Expr) -> Expr:
+    """u divided by what stands before its sum, so that c Σ − v = 0 reads Σ − v/c = 0; u itself where it holds no sum or several."""
+    parts = u.args[0] if isinstance(u, Add) else (u,)
+    held = {part: [f for f in (part.args[0] if isinstance(part, Mul) else (part,)) if isinstance(f, Sum)] for part in parts}
+    led = [part for part, sums in held.items() if len(sums) == 1]
+    if len(led) != 1:
+        return u
+    (total,) = held[led[0]]
+    before = mul(*(f for f in led[0].args[0] if f is not total)) if isinstance(led[0], Mul) else ONE
+    if array_names(before) or before.free:
+        return u
+    return add(total, *(mul(part, power(before, -1)) for part in parts if part is not led[0]))
+
+
+def _numbers(text: str, values: ast.expr) -> list[Expr]:
+    """The whole numbers of {0, 1}, (−1, 1) or [0, 1]."""
+    try:
+        found = list(ast.literal_eval(values))
+    except (ValueError, TypeError):
+        found = []
+    if len(found) < 2 or not all(type(value) is int or (type(value) is float and value.is_integer()) for value in found):
+        raise BadInput(f"The assumption {text!r} does not list whole numbers.", hint=_HINT)
+    return [num(int(value)) for value in sorted(set(found))]
+
+
+def _value(text: str, formula: str, arguments: Sequence[Argument]) -> Expr:
+    """The formula as an index expression."""
+    used = [a for a in arguments if a.name in {n.id for n in ast.walk(ast.parse(formula)) if isinstance(n, ast.Name)}]
     if not used:
-        raise BadInput(f"The assumption {text!r} mentions no argument.", hint=hint)
-    difference = f"({right}) - ({left})" if swapped else f"({left}) - ({right})"
+        raise BadInput(f"The assumption {text!r} mentions no argument.", hint=f"The arguments are {', '.join(a.name for a in arguments)}.  {_HINT}")
     names: dict[str, Any] = {name: getattr(jnp, name) for name in dir(jnp) if not name.startswith("_")}
     try:
-        function = eval(compile(f"lambda {', '.join(a.name for a in used)}: {difference}", "<assumption>", "eval"), names)  # the user's text
-        program = read(function, {a.name: _shape(a) for a in used})
+        function = eval(compile(f"lambda {', '.join(a.name for a in used)}: {formula}", "<assumption>", "eval"), names)  # the user's text
+        return read(function, {a.name: _shape(a) for a in used}).definitions[-1].body
     except (DeriveError, NameError) as error:
-        raise BadInput(f"The assumption {text!r} cannot be used: {error}", hint=hint) from error
-    return Iverson(op, program.definitions[-1].body)
+        raise BadInput(f"The assumption {text!r} cannot be used: {error}", hint=_HINT) from error
 
 
 def _shape(argument: Argument) -> str:
@@ -77,58 +125,87 @@ def _text(part: Expr) -> str:
     raise NotYet("An assumption on an argument with a computed size has no reading yet.")
 
 
+def usable(assumptions: Sequence[Assumption], moving: Collection[str]) -> list[Assumption]:
+    """The assumptions that may be used before a derivative is taken with respect to these arguments.
+
+    An equation, or an inequality that is not strict, says nothing of the numbers beside those at which it holds: of (Σ y)², where Σ y is 1, the
+    derivative is 2 and not 0.
+    """
+    def strict(condition: Expr | None) -> bool:
+        return not isinstance(condition, Iverson) or condition.args[0] == ">"
+    return [a for a in assumptions if strict(a.condition) or (a.condition is not None and not array_names(a.condition) & set(moving))]
+
+
 def use(assumptions: Sequence[Assumption], algebra: Algebra, arguments: Sequence[Argument]) -> None:
-    """Let a normal form use declared assumptions.
+    """Let a normal form use declared assumptions.  An inequality of another kind is no more than a condition on the arguments.
 
     Raises:
-        NotYet: an assumption is of a kind that nothing uses.
+        NotYet: an equation is of a kind that nothing uses.
     """
     for assumption in assumptions:
         condition = assumption.condition
-        if condition is None:
+        if not isinstance(condition, Iverson):
             continue
         op, u = condition.args
-        p = algebra.canonical(u)
-        if op in (">", ">=") and _positive_name(p, algebra, strict=op == ">"):
-            continue
-        if op == "=" and _known_sum(u, algebra, arguments):
-            continue
-        raise NotYet(f"The assumption {assumption.text!r} is of a kind that is not used yet.",
-                     hint="Used are: an argument that is positive, and the sum of an argument over one axis.")
+        if op in (">", ">="):
+            _note_sign(algebra.canonical(u), algebra, arguments, strict=op == ">")
+        elif not _few_values(condition, algebra, arguments) and not _known_sum(u, algebra, arguments):
+            raise NotYet(f"The assumption {assumption.text!r} is an equation of a kind that is not used yet.",
+                         hint="Used are the sum of an argument over one axis, and a list of values: sum(y, axis=-1) == 1, y in {0, 1}.  "
+                              "What is equal otherwise is best written into the function.")
     algebra.forget()
 
 
-def _positive_name(p: Expr, algebra: Algebra, *, strict: bool) -> bool:
-    """x > 0, or x > c for a number c ≥ 0."""
-    names = []
-    for m, c in terms(p):  # type: ignore[arg-type]
-        powers = list(m.args[0])
-        if not powers and c <= 0:
-            strict = strict or c < 0
-            continue
-        if len(powers) != 1 or powers[0][1] != 1 or c <= 0 or not isinstance(powers[0][0], At):
-            return False
-        names.append(powers[0][0].name)
-    if len(names) != 1 or not strict:
+def _is_whole(entry: At, arguments: Sequence[Argument]) -> bool:
+    """Whether an entry of an argument stands for all its entries: an index of its own for each axis, over the whole of it."""
+    argument = next((a for a in arguments if a.name == entry.name), None)
+    if argument is None or len(entry.indices) != len(argument.shape):
         return False
-    algebra.positive_names.add(names[0])
+    own = [i for i, size in zip(entry.indices, argument.shape) if size is not ONE]
+    full = all(isinstance(i, Index) and i.size is size if size is not ONE else i is ZERO for i, size in zip(entry.indices, argument.shape))
+    return full and len(set(own)) == len(own)
+
+
+def _note_sign(p: Poly, algebra: Algebra, arguments: Sequence[Argument], *, strict: bool) -> None:
+    """x > 0 and x >= 0, or x > c and x >= c for a number c that is not negative."""
+    shift = sum((c for m, c in terms(p) if not factors(m)), Fraction(0))
+    rest = [(factors(m), c) for m, c in terms(p) if factors(m)]
+    if len(rest) != 1 or shift > 0 or rest[0][1] <= 0 or len(rest[0][0]) != 1:
+        return
+    ((entry, power),) = rest[0][0]
+    if power == 1 and isinstance(entry, At) and _is_whole(entry, arguments):
+        (algebra.positive_names if strict or shift < 0 else algebra.nonnegative_names).add(entry.name)
+
+
+def _few_values(condition: Iverson, algebra: Algebra, arguments: Sequence[Argument]) -> bool:
+    """Whether a condition lists the values of an argument; the powers of one that is 0 or 1, or −1 or 1, are then known."""
+    found = values_of(condition)
+    if found is None:
+        return False
+    if _is_whole(found[0], arguments):
+        if list(found[1]) == [0, 1]:
+            algebra.zero_one_names.add(found[0].name)
+        if list(found[1]) == [-1, 1]:
+            algebra.plus_minus_names.add(found[0].name)
+        if found[1][0] >= 0:
+            (algebra.positive_names if found[1][0] > 0 else algebra.nonnegative_names).add(found[0].name)
     return True
 
 
 def _known_sum(u: Expr, algebra: Algebra, arguments: Sequence[Argument]) -> bool:
-    """Σ over one axis of an argument = a value."""
-    parts = u.args[0] if type(u).__name__ == "Add" else (u,)
+    """Σ over one axis of an argument, of all of it = a value without that argument."""
+    parts = u.args[0] if isinstance(u, Add) else (u,)
     sums = [s for s in parts if isinstance(s, Sum) and len(s.bound) == 1 and isinstance(s.body, At)]
     if len(sums) != 1:
         return False
-    entry = sums[0].body
+    total, entry = sums[0], sums[0].body
     assert isinstance(entry, At)
-    axis = [k for k, i in enumerate(entry.indices) if i is sums[0].bound[0]]
-    argument = next((a for a in arguments if a.name == entry.name), None)
-    if len(axis) != 1 or argument is None or not all(isinstance(i, Index) for i in entry.indices):
+    rest = algebra.canonical(sub(total, u))
+    if not _is_whole(entry, arguments) or entry.name in array_names(rest):
         return False
-    value = algebra.canonical(sub(sums[0], u))
-    indices, _ = indices_for(argument.shape, set())
-    renamed = algebra.substituted(value, {i: j for i, j in zip(entry.indices, indices) if i is not sums[0].bound[0]})
-    algebra.known_sums.setdefault(entry.name, []).append((indices, axis[0], renamed))
+    argument = next(a for a in arguments if a.name == entry.name)
+    axis = entry.indices.index(total.bound[0])
+    full = indices_for(argument.shape, set())[1]
+    renamed = {i: j for i, j in zip(entry.indices, full) if i is not total.bound[0] and isinstance(i, Index)}
+    algebra.known_sums.setdefault(entry.name, []).append((full, axis, algebra.substituted(rest, renamed)))
     return True

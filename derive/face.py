@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from derive.assume import declared
+from derive.assume import declared, usable
 from derive.calculus.differentiate import differentiate
+from derive.derivation import Story
 from derive.errors import BadInput
 from derive.result import STATEMENTS, Derivation, SympyStep, assumption_texts
 from derive.trace.read import reachable, read_form
@@ -79,7 +80,7 @@ class _Asked:
         self.form, self.program = read_form(formed(function, shapes))
         self.source = self.program.source
         self.declared = declared(assume, self.source.arguments)
-        self.kept: dict[str, Derivation] = {}
+        self.kept: dict[Any, Story] = {}
 
     def needs_scalar(self) -> None:
         """Refuse a function that returns an array."""
@@ -95,12 +96,13 @@ class _Asked:
 
     def second(self, row: str, column: str) -> Derivation:
         """The derivative by one array of the gradient with respect to another, or to the same."""
-        if row not in self.kept:
-            self.kept[row] = self.derivation(row, "gradient")
-        story = self.kept[row].story
+        used = tuple(usable(self.declared, {row, column}))
+        if (row, used) not in self.kept:
+            self.kept[row, used] = differentiate(self.program, row, "gradient", used)
+        story = self.kept[row, used]
         bodies = [replace(d, body=story.cleaned.get(d.name, d.body)) for d in story.definitions]
         backward = [replace(c, role="user") for c in story.cotangents]
-        needed = reachable([*bodies, *backward, replace(story.result, role="user")])
+        needed = reachable([*bodies, *backward, replace(story.result, role="user", meaning=f"∂{story.label}/∂{row}")])
         program = replace(self.program, definitions=needed, shape=story.result.shape)
         found = differentiate(program, column, "jacobian", self.declared)
         return Derivation(self.function, program, replace(found, kind="hessian", first=row if row != column else ""))

@@ -14,10 +14,11 @@ import numpy as np
 
 from derive.derivation import Argument, Assumption, Definition
 from derive.evaluate import Evaluator
-from derive.index import Add, At, Delta, Expr, Iverson, Num, Sum, add, neg, num, size_names, sub, walk
+from derive.fitting import fitted_arrays
+from derive.index import Add, At, Delta, Expr, Iverson, Num, add, neg, num, size_names, sub, walk
 
 __all__ = ["Point", "concrete", "enlarged", "entry_and_shift", "fitting", "fitted", "holds", "is_strength", "label_and_size", "label_bounds",
-           "masked", "points", "sizes_of", "telling"]
+           "masked", "points", "satisfied", "sizes_of", "telling"]
 
 _UNEQUAL = (3, 2, 4, 5, 6, 7, 8, 9)
 _OTHER = (2, 5, 3, 4, 7, 6, 9, 8)
@@ -223,7 +224,7 @@ def _fitting(point: Point, declared: Sequence[Assumption]) -> Point | None:
     used = {part.name for condition in failing if condition is not None for part in walk(condition) if isinstance(part, At) and part.kind == "float"}
     arrays = {name: np.abs(value) + 0.125 if name in used else value for name, value in point.arrays.items()}
     found = fitted(replace(point, arrays=arrays), declared)
-    return found if all(holds(a.condition, found) for a in declared) else None
+    return found if satisfied(found, declared) else None
 
 
 def masked(definitions: Iterable[Definition]) -> dict[str, list[int]]:
@@ -249,33 +250,10 @@ def holds(condition: Expr | None, point: Point, definitions: Sequence[Definition
 
 
 def fitted(point: Point, declared: Sequence[Assumption]) -> Point:
-    """The point with the sums that were declared: powers of 1/2 where all is positive, else the last entry makes up."""
-    arrays = dict(point.arrays)
-    for assumption in declared:
-        found = _declared_sum(assumption.condition)
-        if found is not None:
-            entry, axis, value = found
-            target = float(Evaluator(point.sizes, arrays).value(value, dict.fromkeys(value.free, 0)))
-            arrays[entry.name] = _with_sum(arrays[entry.name], axis, target, positive=point.style in ("positive", "unit"))
-    return replace(point, arrays=arrays)
+    """The point with what was declared, as far as that is known how; see `derive.fitting`."""
+    return replace(point, arrays=fitted_arrays(point.arrays, point.sizes, point.style, declared)) if declared else point
 
 
-def _declared_sum(condition: Expr | None) -> tuple[At, int, Expr] | None:
-    """(entry, axis, value) of a condition Σ over one axis of an argument = value."""
-    if not (isinstance(condition, Iverson) and condition.args[0] == "="):
-        return None
-    for part in walk(condition.args[1]):
-        if isinstance(part, Sum) and len(part.bound) == 1 and isinstance(part.body, At) and part.bound[0] in part.body.indices:
-            return part.body, part.body.indices.index(part.bound[0]), sub(part, condition.args[1])
-    return None
-
-
-def _with_sum(array: np.ndarray, axis: int, target: float, *, positive: bool) -> np.ndarray:
-    """The array with this sum along the axis, exact in binary floating point."""
-    moved = np.moveaxis(np.round(np.asarray(array) * 256) / 256, axis, -1).copy()
-    n = moved.shape[-1]
-    if positive:
-        moved[...] = target * np.array([0.5 ** min(k + 1, n - 1) for k in range(n)])
-    else:
-        moved[..., -1] = target - moved[..., :-1].sum(axis=-1)
-    return np.moveaxis(moved, -1, axis)
+def satisfied(point: Point, declared: Sequence[Assumption]) -> bool:
+    """Whether everything that was declared holds at a point."""
+    return all(holds(a.condition, point) for a in declared)

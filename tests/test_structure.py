@@ -24,7 +24,7 @@ LAYERS = (
     {"errors"},
     {"index", "derivation"},
     {"rules"},
-    {"normal", "evaluate", "points"},
+    {"normal", "evaluate", "fitting", "points"},
     {"trace"},
     {"assume", "domains", "signatures"},
     {"calculus"},

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from derive.assume import usable
 from derive.assume import use as use_declared
 from derive.calculus.naming import has_contraction
 from derive.calculus.outline import Outline, outline
@@ -53,7 +54,8 @@ class Backward:
         sizes = set().union(*(size_names(n) for a in program.source.arguments for n in a.shape))
         self.reserved = names | sizes
         self.declared = declared
-        self.ready = prepare(program.definitions, self.reserved, {wrt}, lambda algebra: use_declared(declared, algebra, program.source.arguments))
+        used = usable(declared, {wrt})
+        self.ready = prepare(program.definitions, self.reserved, {wrt}, lambda algebra: use_declared(used, algebra, program.source.arguments))
         self.moving = self._moving()
         self.totals = self._totals()
         self.plan: Outline = outline(self.ready, wrt, self.moving, self.reserved, scalar=kind == "gradient")

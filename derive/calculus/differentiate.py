@@ -57,8 +57,8 @@ class _Builder(Jacobians):
                 self._reach(d)
         result = self._finish()
         ready = self.ready
-        assumptions = [*self.declared, *self.program.assumptions, *ready.algebra.labels.values(), *premises(self.program.definitions, ready.algebra)]
-        open_ones = _distinct(a for a in assumptions if not self._evident(a))
+        assumptions = [*self.program.assumptions, *ready.algebra.labels.values(), *premises(self.program.definitions, ready.algebra)]
+        open_ones = _distinct(self.declared, (a for a in assumptions if not self._evident(a)))
         kept = self._kept(result)
         names = {d.name for d in ready.definitions} - {d.name for d in kept}
         return Story(self.program.source, self.kind, self.wrt, kept, tuple(self.cotangents), result,
@@ -205,15 +205,19 @@ class _Builder(Jacobians):
             chain.polish("names written back", tidy)
 
 
-def _distinct(assumptions: Iterable[Assumption]) -> tuple[Assumption, ...]:
-    """Each assumption once, with indices under their usual letters."""
-    out = {}
-    for a in assumptions:
-        condition = a.condition
-        if condition is not None:
-            letters: dict[Expr, Expr] = {}
-            for i in sorted(condition.free, key=lambda i: i.key):
-                letters[i] = Index(index_letters(i.size, {x.args[0] for x in letters.values()}), i.size, 0)
-            condition = substitute(condition, letters)
-        out[a.text, condition] = Assumption(a.text, condition)
+def _distinct(declared: Iterable[Assumption], assumptions: Iterable[Assumption]) -> tuple[Assumption, ...]:
+    """What was declared, and each further assumption once, with indices under their usual letters."""
+    out = {(a.text, a.condition): a for a in map(_lettered, declared)}
+    known = {a.condition for a in out.values() if a.condition is not None}
+    out |= {(a.text, a.condition): a for a in map(_lettered, assumptions) if a.condition not in known}
     return tuple(out.values())
+
+
+def _lettered(a: Assumption) -> Assumption:
+    condition = a.condition
+    if condition is None:
+        return a
+    letters: dict[Expr, Expr] = {}
+    for i in sorted(condition.free, key=lambda i: i.key):
+        letters[i] = Index(index_letters(i.size, {x.args[0] for x in letters.values()}), i.size, 0)
+    return Assumption(a.text, substitute(condition, letters))

@@ -24,7 +24,7 @@ from derive.checking.truth import Truth
 from derive.derivation import Definition, Story
 from derive.errors import NotYet
 from derive.index import Expr, Fn, Iverson, sub, walk
-from derive.points import Point
+from derive.points import Point, satisfied
 
 __all__ = ["beside_edges"]
 
@@ -142,6 +142,8 @@ def _wrong_at(subject: Subject, truth: Truth, wrt: str, story: Story, claimed: E
     if _close(*formulas):
         return None
     point = segment.point(t)
+    if not satisfied(point, truth.extra):
+        return None
     trial = attempt(subject, point)
     true, error = outcome(lambda: truth.gradient(point.arrays, wrt))
     own = None if trial.error is not None or error is not None else np.asarray(trial.gradients.get(wrt), dtype=float)

@@ -15,7 +15,7 @@ from derive.checking.truth import Truth
 from derive.errors import NotYet
 from derive.evaluate import DIGITS, Evaluator
 from derive.index import ONE
-from derive.points import Point, sizes_of
+from derive.points import Point, satisfied, sizes_of
 
 __all__ = ["exact_entries", "exact_entry", "in_domain"]
 
@@ -60,8 +60,9 @@ def in_domain(truth: Truth, point: Point) -> list[Point]:
     changes += [(floats, np.abs), (floats, _squashed)]
     for names, change in changes:
         arrays = {name: change(np.asarray(v)) if name in names else v for name, v in point.arrays.items()}
-        if _has_value(truth, arrays):
-            return [replace(point, arrays=arrays)]
+        moved = replace(point, arrays=arrays)
+        if _has_value(truth, arrays) and satisfied(moved, truth.extra):
+            return [moved]
     return []
 
 

@@ -22,7 +22,7 @@ from derive.derivation import Argument, Assumption, Story
 from derive.errors import DeriveError, NotYet
 from derive.face import assumption_texts
 from derive.index import Expr, substitute
-from derive.points import enlarged
+from derive.points import enlarged, satisfied
 from derive.render.telling import story_notation
 
 __all__ = ["Case", "Judge", "own_loss", "value_verdict"]
@@ -133,7 +133,7 @@ class Judge:
         """Formulas that were not seen to be equal, told apart in 50 digits: wrong by less than rounding, or only at unusual numbers."""
         if self.story is None:
             return None
-        points = [*self.truth.points(3), *map(enlarged, self.truth.points(2))]
+        points = [p for p in (*self.truth.points(3), *map(enlarged, self.truth.points(2))) if satisfied(p, self.truth.extra)]
         example = apart_in_digits(self.story, claimed, self.subject.names, points)
         example = example or beside_edges(self.subject, self.truth, self.wrt, self.story, claimed)
         if example is None:

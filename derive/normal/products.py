@@ -40,12 +40,20 @@ class Products(Integers):
 
     def product(self, powers: Mapping[Expr, Fraction]) -> Poly:
         """A product of powers of atoms, simplified."""
-        live = {a: (Fraction(1) if is_indicator(a) else e) for a, e in powers.items() if e}
+        live = {a: left for a, e in powers.items() if (left := self._exponent(a, e))}
         for rule in (self._contract_delta, self._exclude, self._bounds, self._at_zero, self._multiply_out, self._reduce):
             result = rule(live)
             if result is not None:
                 return result
         return poly({monomial(live): Fraction(1)})
+
+    def _exponent(self, a: Expr, e: Fraction) -> Fraction:
+        """The exponent that is left: 1 of what is 0 or 1, and of what is −1 or 1 the remainder by 2."""
+        if e and is_indicator(a):
+            return Fraction(1)
+        if isinstance(a, At) and a.name in self.zero_one_names and e > 0:
+            return Fraction(1)
+        return e % 2 if isinstance(a, At) and a.name in self.plus_minus_names and e.denominator == 1 else e
 
     def _contract_delta(self, live: dict[Expr, Fraction]) -> Poly | None:
         """δ(i, j) f(j) = δ(i, j) f(i): under a delta one of the two may stand for the other."""

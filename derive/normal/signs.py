@@ -21,6 +21,8 @@ class Signs(Ring):
         self.positive: set[Expr] = set()
         self.positive_names: set[str] = set()
         self.nonnegative_names: set[str] = set()
+        self.zero_one_names: set[str] = set()
+        self.plus_minus_names: set[str] = set()
 
     def sign(self, node: Expr) -> str:
         """'positive', 'nonnegative' or '' for an atom, a product or a polynomial, as far as it can be seen."""

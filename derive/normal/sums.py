@@ -27,7 +27,7 @@ class Sums(Ranges):
     def __init__(self, *, hard: bool = False) -> None:
         self.known_totals: dict[str, list[tuple[tuple[Index, ...], tuple[int, ...], Poly]]] = {}
         super().__init__(hard=hard)
-        self.known_sums: dict[str, list[tuple[tuple[Index, ...], int, Poly]]] = {}
+        self.known_sums: dict[str, list[tuple[tuple[Expr, ...], int, Poly]]] = {}
 
     # ------------------------------------------------------------------------------------------- sums
 
@@ -128,7 +128,7 @@ class Sums(Ranges):
         (b,) = closed.bound
         for indices, axis, value in self.known_sums.get(a.name, ()):
             others = {i: j for k, (i, j) in enumerate(zip(indices, a.indices)) if k != axis}
-            if a.indices[axis] is b and b.size is indices[axis].size and not any(depends(j, b) for j in others.values()):
+            if a.indices[axis] is b and b.size is _size_of(indices[axis]) and not any(depends(j, b) for j in others.values()):
                 return self.substituted(value, others)
         return None
 
@@ -212,3 +212,7 @@ def size_of(node: Expr) -> Poly:
 def is_poly(node: Expr) -> bool:
     """Whether the node is already a canonical sum."""
     return isinstance(node, Poly)
+
+
+def _size_of(index: Expr) -> Expr | None:
+    return index.size if isinstance(index, Index) else None

@@ -17,7 +17,7 @@ from derive.errors import DeriveError
 from derive.evaluate import Evaluator
 from derive.index import Expr, Iverson, mul, num, sub
 from derive.normal.sums import under
-from derive.points import Point, enlarged, entry_and_shift, fitted, holds, masked, points
+from derive.points import Point, enlarged, entry_and_shift, fitted, holds, masked, points, satisfied
 from derive.trace import Program
 
 __all__ = ["Counterexample", "Label", "Trial"]
@@ -114,7 +114,7 @@ class Trial:
         for point in self._points():
             kept.append(point)
             yield point
-        yield from map(enlarged, kept[:2])
+        yield from (point for point in map(enlarged, kept[:2]) if satisfied(point, self.declared))
 
     def _points(self) -> Iterator[Point]:
         """Points that satisfy what was declared, with labels in range."""

@@ -14,7 +14,7 @@ from derive.checking.truth import Truth
 from derive.derivation import Story
 from derive.errors import NotYet
 from derive.evaluate import Evaluator
-from derive.points import Point
+from derive.points import Point, satisfied
 
 __all__ = ["shrunk"]
 
@@ -54,7 +54,9 @@ class _Shrinker:
         return found is not None and not off(found, np.asarray(self.bench.truth.gradient(point.arrays, self.bench.wrt), dtype=float))
 
     def wrong(self, point: Point) -> bool:
-        """Whether it is clearly wrong at a point, and as wrong beside it."""
+        """Whether it is clearly wrong at a point where what was declared holds, and as wrong beside it."""
+        if not satisfied(point, self.bench.truth.extra):
+            return False
         here = _gap(self.bench.seen(point))
         if here is None:
             return False
