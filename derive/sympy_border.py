@@ -87,7 +87,8 @@ def _logistic(u: Any) -> Any:
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "exp": sympy.exp, "log": sympy.log, "sin": sympy.sin, "cos": sympy.cos, "tan": sympy.tan, "sinh": sympy.sinh, "cosh": sympy.cosh,
-    "tanh": sympy.tanh, "atan": sympy.atan, "asin": sympy.asin, "acos": sympy.acos, "erf": sympy.erf, "erfc": sympy.erfc, "abs": sympy.Abs,
+    "tanh": sympy.tanh, "atan": sympy.atan, "asin": sympy.asin, "acos": sympy.acos, "asinh": sympy.asinh, "acosh": sympy.acosh,
+    "atanh": sympy.atanh, "atan2": sympy.atan2, "erf": sympy.erf, "erfc": sympy.erfc, "abs": sympy.Abs,
     "sign": sympy.sign, "max": sympy.Max, "min": sympy.Min, "sqrt": sympy.sqrt, "lgamma": sympy.loggamma, "digamma": sympy.digamma,
     "logistic": _logistic,
     "relu": lambda u: sympy.Max(u, 0),
@@ -103,7 +104,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 }
 """The SymPy meaning of each scalar function; `to_sympy` takes another table where one is given."""
 
-_CONSTANTS: Mapping[str, Any] = {"pi": sympy.pi, "e": sympy.E}
+_CONSTANTS: Mapping[str, Any] = {"pi": sympy.pi, "e": sympy.E, "inf": sympy.oo, "-inf": -sympy.oo}
 _RELATIONS: Mapping[str, Callable[[Any], Any]] = {
     ">": lambda u: sympy.Gt(u, 0), ">=": lambda u: sympy.Ge(u, 0), "=": lambda u: sympy.Eq(u, 0),
 }
@@ -196,7 +197,7 @@ class _Crossing:
         return sympy.Ne(self.cross(test), 0)
 
     def stopped(self, expr: Expr) -> Any:
-        return sympy.Function("stop_gradient")(self.cross(expr.args[0]))
+        return sympy.Function("stop_gradient", real=True)(self.cross(expr.args[0]))
 
     def partial(self, expr: Expr) -> Any:
         return sympy.Function("partial")(*map(self.cross, expr.args))

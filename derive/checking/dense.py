@@ -21,7 +21,8 @@ __all__ = ["Dense"]
 Labelled = tuple[np.ndarray, tuple[Index, ...]]
 _FAST: dict[str, Callable[..., Any]] = {
     "exp": np.exp, "log": np.log, "tanh": np.tanh, "logistic": lambda u: 1 / (1 + np.exp(-u)), "softplus": lambda u: np.logaddexp(0, u),
-    "logaddexp": np.logaddexp, "sin": np.sin, "cos": np.cos, "atan": np.arctan, "pow": np.power, "relu": lambda u: np.maximum(u, 0),
+    "logaddexp": np.logaddexp, "sin": np.sin, "cos": np.cos, "atan": np.arctan, "asin": np.arcsin, "acos": np.arccos, "asinh": np.arcsinh,
+    "acosh": np.arccosh, "atanh": np.arctanh, "atan2": np.arctan2, "pow": np.power, "relu": lambda u: np.maximum(u, 0),
     "abs": np.abs, "sign": np.sign, "heaviside": lambda u: np.heaviside(u, 0.5), "max": np.maximum, "min": np.minimum}
 _MOST = 2_000_000
 

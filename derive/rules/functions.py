@@ -110,6 +110,10 @@ def _sigmoid(u: Expr) -> Expr:
     return power(add(ONE, _fn("exp", neg(u))), -1)
 
 
+def _inside_one(u: Expr) -> tuple[Expr, ...]:
+    return sub(ONE, u), add(ONE, u)
+
+
 _HALF_AT_TIE = "at a tie the derivative is 1/2 for each side (jnp.maximum, jnp.minimum)"
 
 _ROWS = (
@@ -128,8 +132,19 @@ _ROWS = (
     Function("cos", sympy.cos, r"(\cos u)' = -\sin(u)\,u'", mpmath.cos),
     Function("erf", sympy.erf, r"\operatorname{erf}(u)' = \tfrac{2}{\sqrt\pi}e^{-u^2}\,u'", mpmath.erf),
     Function("erf_inv", sympy.erfinv, r"\operatorname{erf}^{-1}(u)' = \tfrac{\sqrt\pi}{2}e^{(\operatorname{erf}^{-1}u)^2}\,u'", mpmath.erfinv,
-             domain=lambda u: (sub(ONE, u), add(ONE, u)), sample=(0.3,)),
+             domain=_inside_one, sample=(0.3,)),
     Function("atan", sympy.atan, r"(\arctan u)' = \frac{u'}{1+u^2}", mpmath.atan),
+    Function("asin", sympy.asin, r"(\arcsin u)' = \frac{u'}{\sqrt{1-u^2}}", mpmath.asin, domain=_inside_one, sample=(0.3,)),
+    Function("acos", sympy.acos, r"(\arccos u)' = -\frac{u'}{\sqrt{1-u^2}}", mpmath.acos, domain=_inside_one, sample=(0.3,),
+             expand=lambda u: sub(mul(num(Fraction(1, 2)), Const("pi")), _fn("asin", u))),
+    Function("asinh", sympy.asinh, r"(\operatorname{arsinh} u)' = \frac{u'}{\sqrt{1+u^2}}", mpmath.asinh,
+             expand=lambda u: _fn("log", add(u, power(add(mul(u, u), ONE), Fraction(1, 2))))),
+    Function("acosh", sympy.acosh, r"(\operatorname{arcosh} u)' = \frac{u'}{\sqrt{u-1}\sqrt{u+1}}", mpmath.acosh,
+             domain=lambda u: (sub(u, ONE),), sample=(1.7,)),
+    Function("atanh", sympy.atanh, r"(\operatorname{artanh} u)' = \frac{u'}{1-u^2}", mpmath.atanh, domain=_inside_one, sample=(0.3,),
+             expand=lambda u: mul(num(Fraction(1, 2)), sub(_fn("log", add(ONE, u)), _fn("log", sub(ONE, u))))),
+    Function("atan2", sympy.atan2, r"\operatorname{atan2}(u,v)' = \frac{v\,u' - u\,v'}{u^2+v^2}", mpmath.atan2,
+             domain=lambda u, v: (add(mul(u, u), mul(v, v)),), sample=(0.7, -0.4)),
     Function("lgamma", sympy.loggamma, r"(\log\Gamma(u))' = \psi(u)\,u'", mpmath.loggamma,
              convention=lambda u: (_fn("digamma", u),), domain=lambda u: (u,), sample=(1.7,)),
     Function("digamma", sympy.digamma, r"\psi(u)' = \psi_1(u)\,u'", mpmath.digamma, domain=lambda u: (u,),
@@ -162,7 +177,8 @@ _ROWS = (
 FUNCTIONS: dict[str, Function] = table(_ROWS)
 
 _BACK = {sympy.exp: "exp", sympy.log: "log", sympy.tanh: "tanh", sympy.sin: "sin", sympy.cos: "cos", sympy.erf: "erf",
-         sympy.erfinv: "erf_inv", sympy.atan: "atan",
+         sympy.erfinv: "erf_inv", sympy.atan: "atan", sympy.asin: "asin", sympy.acos: "acos", sympy.asinh: "asinh", sympy.acosh: "acosh",
+         sympy.atanh: "atanh", sympy.atan2: "atan2",
          sympy.loggamma: "lgamma", sympy.digamma: "digamma", sympy.polygamma: "polygamma",
          _Logistic: "logistic", _Softplus: "softplus", _LogAddExp: "logaddexp"}
 

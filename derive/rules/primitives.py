@@ -40,7 +40,7 @@ from derive.rules.table import table
 from derive.rules.truth import above, certainly_positive
 from derive.rules.value import Value
 
-__all__ = ["PRIMITIVES", "WRAPPERS", "Equation", "Primitive", "Wrapper", "declare", "elementwise"]
+__all__ = ["PRIMITIVES", "WRAPPERS", "Equation", "Primitive", "Wrapper", "declare", "elementwise", "maximum", "minimum"]
 
 MINUS_INFINITY, INFINITY, NAN = Const("-inf"), Const("inf"), Const("nan")
 
@@ -70,18 +70,33 @@ def _minus(u: Expr, v: Expr) -> Expr:
     return _plus(u, _negative(v)) if _infinite(u) or _infinite(v) or (isinstance(u, Num) and isinstance(v, Num)) else sub(u, v)
 
 
-def _maximum(u: Expr, v: Expr) -> Expr:
+def maximum(u: Expr, v: Expr) -> Expr:
+    """The larger of two entries, either of which may be infinite."""
     return v if u is MINUS_INFINITY else u if v is MINUS_INFINITY else Fn("max", (u, v))
 
 
-def _minimum(u: Expr, v: Expr) -> Expr:
+def minimum(u: Expr, v: Expr) -> Expr:
+    """The smaller of two entries, either of which may be infinite."""
     return v if u is INFINITY else u if v is INFINITY else Fn("min", (u, v))
 
 
 def _clamp(low: Expr, u: Expr, high: Expr) -> Expr:
     """At a bound u has the derivative 0, which is what lax.clamp does; low ≤ high."""
-    below = u if high is INFINITY else Where(above(high, u), u, high)
-    return below if low is MINUS_INFINITY else Where(above(u, low), below, low)
+    below = u if high is INFINITY else _chosen(above(high, u), u, high)
+    return below if low is MINUS_INFINITY else _chosen(above(u, low), below, low)
+
+
+def _chosen(q: Expr, u: Expr, v: Expr) -> Expr:
+    return u if q is ONE else v if q is ZERO else Where(q, u, v)
+
+
+def _rounded(name: str) -> Callable[[Expr], Expr]:
+    """A number that is known when the function is read, rounded."""
+    def read(u: Expr) -> Expr:
+        if not isinstance(u, Num):
+            raise NotYet(f"The operation {name!r} rounds numbers, and has no formula.", hint="Its derivative is 0 wherever there is one.")
+        return num({"floor": math.floor, "ceil": math.ceil}[name](u.value))
+    return read
 
 
 def _absolute(u: Expr) -> Expr:
@@ -146,8 +161,8 @@ _rows({
     "sub": ("u − v", _minus, lambda x, y: x - y, 2),
     "mul": ("u · v", _multiply, lambda x, y: x * y, 2),
     "neg": ("−u", _negative, lambda x: -x, 1),
-    "max": ("the larger of u and v", _maximum, lambda x, y: jnp.maximum(x, y), 2),
-    "min": ("the smaller of u and v", _minimum, lambda x, y: jnp.minimum(x, y), 2),
+    "max": ("the larger of u and v", maximum, lambda x, y: jnp.maximum(x, y), 2),
+    "min": ("the smaller of u and v", minimum, lambda x, y: jnp.minimum(x, y), 2),
     "exp": ("e^u", _apply("exp"), jnp.exp, 1),
     "exp2": ("2^u", lambda u: Fn("exp", (mul(u, Fn("log", (num(2),))),)), jnp.exp2, 1),
     "log": ("log u", _apply("log"), lambda x: jnp.log(x * x + 1), 1),
@@ -158,6 +173,12 @@ _rows({
     "sin": ("sin u", _apply("sin"), jnp.sin, 1),
     "cos": ("cos u", _apply("cos"), jnp.cos, 1),
     "atan": ("arctan u", _apply("atan"), jnp.arctan, 1),
+    "asin": ("arcsin u", _apply("asin"), lambda x: jnp.arcsin(0.5 * jnp.sin(x)), 1),
+    "acos": ("arccos u", _apply("acos"), lambda x: jnp.arccos(0.5 * jnp.sin(x)), 1),
+    "asinh": ("arsinh u", _apply("asinh"), jnp.arcsinh, 1),
+    "acosh": ("arcosh u", _apply("acosh"), lambda x: jnp.arccosh(x * x + 2), 1),
+    "atanh": ("artanh u", _apply("atanh"), lambda x: jnp.arctanh(0.5 * jnp.sin(x)), 1),
+    "atan2": ("the angle of the point (v, u)", _apply("atan2"), lambda x, y: jnp.arctan2(x, y), 2),
     "erf": ("erf u", _apply("erf"), lax.erf, 1),
     "erf_inv": ("the inverse of erf", _apply("erf_inv"), lambda x: lax.erf_inv(0.5 * jnp.sin(x)), 1),
     "tan": ("sin u / cos u", lambda u: div(Fn("sin", (u,)), Fn("cos", (u,))), lambda x: jnp.tan(0.3 * jnp.sin(x)), 1),
@@ -174,7 +195,9 @@ _rows({
     "abs": ("|u|", _absolute, jnp.abs, 1),
     "sign": ("−1, 0 or 1", _apply("sign"), jnp.sign, 1),
     "pow": ("u^v", _power, lambda x, y: (x * x + 1) ** (y * 0.5), 2),
-    "stop_gradient": ("u, held constant by differentiation", Stop, lambda x: lax.stop_gradient(x) * x, 1),
+    "stop_gradient": ("u, held constant by differentiation", lambda u: u if _infinite(u) else Stop(u), lambda x: lax.stop_gradient(x) * x, 1),
+    "floor": ("a number that is known, rounded down", _rounded("floor"), lambda x: x * lax.floor(jnp.full(x.shape, 1.5)), 1),
+    "ceil": ("a number that is known, rounded up", _rounded("ceil"), lambda x: x * lax.ceil(jnp.full(x.shape, 1.5)), 1),
     "copy": ("u", lambda u: u, lambda x: jnp.array(x), 1),
     "clamp": ("u held between two bounds", _clamp, lambda x, y: lax.clamp(-1 - y * y, 2 * x, y * y), 2),
 })

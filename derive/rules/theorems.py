@@ -168,7 +168,8 @@ def _flat(u: Expr, z: At) -> Expr | None:
 _j, _k = Index("j", Size("k"), 0), Index("b", Size("k"), 0)
 _z, _zb = At("z", (_j,)), At("z", (_k,))
 _FUNCTION_SAMPLES = {"log": add(mul(_z, _z), ONE), "lgamma": add(mul(_z, _z), ONE), "digamma": add(mul(_z, _z), ONE),
-                     "polygamma": add(mul(_z, _z), ONE), "erf_inv": div(_z, add(mul(_z, _z), ONE))}
+                     "polygamma": add(mul(_z, _z), ONE), **{name: div(_z, add(mul(_z, _z), ONE)) for name in ("erf_inv", "asin", "acos", "atanh")},
+                     "acosh": add(mul(_z, _z), num(2))}
 
 
 def _chain_rows() -> list[Theorem]:

@@ -162,7 +162,8 @@ _declare("bitwise_or", _only_bool, _either)
 _declare("logical_xor bitwise_xor", _only_bool, lambda u, v: sub(add(u, v), mul(num(2), u, v)))
 _declare("invert bitwise_not", lambda ones: _only_bool(_with_axes(ones)), negation)
 _declare("opposite", _only_bool, negation)
-_SCALAR = {"tanh": "tanh", "sin": "sin", "cos": "cos", "arctan atan": "atan", "erf": "erf", "expit": "logistic", "gammaln": "lgamma"}
+_SCALAR = {"tanh": "tanh", "sin": "sin", "cos": "cos", "arctan atan": "atan", "arcsinh asinh": "asinh", "erf": "erf", "expit": "logistic",
+           "gammaln": "lgamma"}
 for _name, _own in _SCALAR.items():
     _declare(_name, _float, lambda u, _own=_own: Fn(_own, (u,)))
 _declare("digamma psi", _float, lambda u: Fn("digamma", (u,)))

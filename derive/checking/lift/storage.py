@@ -39,6 +39,7 @@ from derive.index import (
     substitute,
     walk,
 )  # fmt: skip
+from derive.rules.functions import FUNCTIONS
 
 __all__ = ["UNWRITTEN", "Location", "Storage", "certain", "choose", "guarded", "negation", "picked", "positive", "solve", "unwritten"]
 
@@ -80,7 +81,8 @@ def positive(u: Expr) -> bool:
 
 def _partial(u: Expr) -> bool:
     if isinstance(u, Fn):
-        return u.args[0] in ("log", "log1p", "tan") and not positive(u.args[1][0])
+        row = FUNCTIONS.get(u.args[0])
+        return u.args[0] == "tan" or (row is not None and row.domain is not None and not all(map(positive, row.domain(*u.args[1]))))
     return isinstance(u, Pow) and (u.args[1] < 0 or u.args[1].denominator > 1) and not positive(u.args[0])
 
 
