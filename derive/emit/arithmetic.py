@@ -70,15 +70,17 @@ def without_scalars(value: Value) -> tuple[Value, Value]:
 
 def _means(tops: list[Value], bottoms: list[Value]) -> tuple[list[Value], list[Value]]:
     for place, top in enumerate(tops):
-        if top.op == "reduce" and top.data[0] == "sum":
-            positions: Any = top.data[1]
-            summed = [top.args[0].axes[position] for position in positions]
+        inner = top.args[0] if top.op == "view" else top
+        if inner.op == "reduce" and inner.data[0] == "sum":
+            positions: Any = inner.data[1]
+            summed = [inner.args[0].axes[position] for position in positions]
             sizes = [size(axis.size) for axis in summed if axis is not None]
             if sizes and all(bottoms.count(one) >= sizes.count(one) for one in sizes):
                 left = list(bottoms)
                 for one in sizes:
                     left.remove(one)
-                mean = make("reduce", top.args, ("mean", *top.data[1:]), top.axes)
+                mean = make("reduce", inner.args, ("mean", *inner.data[1:]), inner.axes)
+                mean = mean if inner is top else make("view", (mean,), top.data, top.axes)
                 return [*tops[:place], mean, *tops[place + 1:]], left
     return tops, bottoms
 

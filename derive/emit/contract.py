@@ -42,7 +42,7 @@ def _merge_alike(values: list[Value]) -> list[Value]:
 
 def _standing(value: Value) -> int:
     """Whose order of axes a product takes: a stored array's, rather than that of a product of matrices, which turns for free."""
-    return 2 if value.op == "load" else int(value.op != "matmul")
+    return 2 if arrays.viewed(value) and value.op != "view" else int(value.op != "matmul")
 
 
 def _product(values: list[Value], like: Value) -> Value:

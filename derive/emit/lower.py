@@ -64,9 +64,9 @@ class Lowering:
         """The order of axes that the expression's own largest array suggests; else that of `order`."""
         best: tuple[Index, ...] = ()
         for node in walk(expr):
-            indices = tuple(index for index in node.indices if isinstance(index, Index)) if isinstance(node, At) else ()
-            if isinstance(node, At) and set(node.indices) <= expr.free and len(set(indices)) == len(indices) > len(best):
-                best = indices
+            if isinstance(node, At) and len(best) < len(node.free) and node.free <= expr.free:
+                view = entry(node, self.stores[node.name], self.places)
+                best = best if view is None else tuple(arrays.labels(view))
         if len(best) == len(expr.free):
             return best
         return tuple(sorted(expr.free, key=order.index))
@@ -149,6 +149,9 @@ class Lowering:
     def joined(self, expr: Joined, target: Axes) -> Value:
         """Arrays one after the other along an axis."""
         index, parts, own = expr.args
+        if not own:
+            rest = tuple(axis for axis in target if axis is not index)
+            return moves.stack([arrays.full(self.lower(part, rest), rest) for part in parts], target.index(index), target)
         axes = [tuple(one if axis is index else axis for axis in target) for one in own]
         values = [arrays.full(self.lower(part, labels), labels) for part, labels in zip(parts, axes)]
         return moves.concat(values, target.index(index), target)

@@ -2,7 +2,7 @@
 
 Operations, with what `data` holds:
     slice (for each axis None, ('at', place) or ('cut', start, stop, step)) · windows (the axes, their windows, the places of them)
-    reshape () · spread (widths) · concat (axis) · whole (op, for // and %)
+    reshape (), or the name of an array of that shape · spread (widths) · concat, stack (axis) · whole (op, for // and %)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from derive.emit.arrays import Axes, Value, broadcast, make
 from derive.errors import NotYet
 from derive.index import ONE, ZERO, Add, Expr, Index, Mul, Num, Pow, Size, add, mul, num
 
-__all__ = ["MOVES", "Cut", "concat", "extent", "reshaped", "size_text", "sliced", "spread", "whole_division", "windows"]
+__all__ = ["MOVES", "Cut", "concat", "extent", "reshaped", "size_text", "sliced", "spread", "stack", "whole_division", "windows"]
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 5
 Cut = tuple[Hashable, ...] | None
@@ -30,9 +30,9 @@ def windows(base: Value, over: Sequence[tuple[int, Expr, Expr]], axes: Axes) -> 
     return make("windows", (base,), tuple(over), axes, base.kind)
 
 
-def reshaped(base: Value, axes: Axes) -> Value:
-    """The same entries in the same order over other axes."""
-    return make("reshape", (base,), (), axes, base.kind)
+def reshaped(base: Value, axes: Axes, like: str = "") -> Value:
+    """The same entries in the same order over other axes, perhaps those of a named array."""
+    return make("reshape", (base,), (like,) if like else (), axes, base.kind)
 
 
 def spread(base: Value, widths: Sequence[tuple[Expr, int, Expr]], axes: Axes) -> Value:
@@ -43,6 +43,11 @@ def spread(base: Value, widths: Sequence[tuple[Expr, int, Expr]], axes: Axes) ->
 def concat(parts: Sequence[Value], axis: int, axes: Axes) -> Value:
     """One after the other along an axis."""
     return make("concat", parts, (axis,), axes)
+
+
+def stack(parts: Sequence[Value], axis: int, axes: Axes) -> Value:
+    """One beside the other along a new axis."""
+    return make("stack", parts, (axis,), axes)
 
 
 def whole_division(op: str, left: Value, right: Value) -> Value:
@@ -60,6 +65,7 @@ class Writer(Protocol):
     library: str
     sizes: set[str]
     size_names: Any
+    names: dict[str, str]
 
     def text(self, value: Value) -> str:
         """The value as it stands alone."""
@@ -169,6 +175,8 @@ def _triples(value: Value) -> list[tuple[int, Expr, Expr]]:
 def _reshape(writer: Writer, value: Value) -> tuple[str, int]:
     """x.reshape(n, 2, -1): the last axis that is not there already is left to NumPy where its size is no number."""
     (base,) = value.args
+    if value.data:
+        return f"{writer.wrap(base, _ATOM)}.reshape({writer.names[str(value.data[0])]}.shape)", _ATOM
     sizes = [ONE if axis is None else axis.size for axis in value.axes]
     new = [place for place, axis in enumerate(value.axes) if axis is not None and axis not in base.axes and not isinstance(axis.size, Num)]
     parts = ["-1" if new and place == new[-1] else size_text(writer, size)[0] for place, size in enumerate(sizes)]
@@ -189,6 +197,12 @@ def _concat(writer: Writer, value: Value) -> tuple[str, int]:
     return f"{writer.np}.concatenate([{', '.join(map(writer.text, value.args))}]{f', axis={axis}' if axis else ''})", _ATOM
 
 
+def _stack(writer: Writer, value: Value) -> tuple[str, int]:
+    """np.stack([u, v], axis=1)."""
+    axis = value.data[0]
+    return f"{writer.np}.stack([{', '.join(map(writer.text, value.args))}]{f', axis={axis}' if axis else ''})", _ATOM
+
+
 def _whole(writer: Writer, value: Value) -> tuple[str, int]:
     """i // w, i % w."""
     left, right = value.args
@@ -196,7 +210,7 @@ def _whole(writer: Writer, value: Value) -> tuple[str, int]:
 
 
 MOVES: dict[str, Callable[[Any, Value], tuple[str, int]]] = {
-    "slice": _slice, "windows": _windows, "reshape": _reshape, "spread": _spread, "concat": _concat, "whole": _whole,
+    "slice": _slice, "windows": _windows, "reshape": _reshape, "spread": _spread, "concat": _concat, "stack": _stack, "whole": _whole,
 }
 
 

@@ -59,6 +59,7 @@ class _Keys:
 def once(statements: Sequence[Statement]) -> list[Statement]:
     """Compute what occurs twice once: under the name that already has it, or under a new one."""
     keys = _Keys()
+    statements = _with_windows_named(statements, keys)
     changing = {statement.name for statement in statements if statement.how != "=" or statement.where is not None}
     known: dict[str, str] = {}
     result = []
@@ -67,27 +68,34 @@ def once(statements: Sequence[Statement]) -> list[Statement]:
         result.append(statement)
         if statement.how == "=" and statement.name not in changing and _worth(statement.value):
             known.setdefault(keys(statement.value), statement.name)
-    return _hoisted(_with_windows_named(result), keys)
+    return _hoisted(result, keys)
 
 
-def _with_windows_named(statements: list[Statement]) -> list[Statement]:
+def _with_windows_named(statements: Sequence[Statement], keys: _Keys) -> list[Statement]:
     """A window over an array gets a line of its own."""
     out: list[Statement] = []
+    names: dict[str, str] = {}
     taken = {statement.name for statement in statements}
     for statement in statements:
         found: dict[Value, Value] = {}
         for part in arrays.subvalues(statement.value):
             inner = part.args[0] if part.op == "slice" and part.args[0].op == "windows" else part
-            if inner.op == "windows" and part is not statement.value and not any(inner is one or inner in one.args for one in found):
-                source = next(str(one.data[0]) for one in arrays.subvalues(inner) if one.op == "load")
-                name = f"{source.rstrip('′').removesuffix('_padded').removesuffix('_spread')}_windows"
-                while name in taken:
-                    name += "′"
-                taken.add(name)
-                found[part] = arrays.load(name, part.axes, part.kind)
-                out.append(Statement(name, "=", part))
+            if inner.op == "windows" and part is not statement.value and not any(part in one.args for one in found):
+                if keys(part) not in names:
+                    names[keys(part)] = name = _window_name(inner, taken)
+                    out.append(Statement(name, "=", part))
+                found[part] = arrays.load(names[keys(part)], part.axes, part.kind)
         out.append(replace(statement, value=_swapped(statement.value, found)) if found else statement)
     return out
+
+
+def _window_name(value: Value, taken: set[str]) -> str:
+    source = next(str(one.data[0]) for one in arrays.subvalues(value) if one.op == "load")
+    name = f"{source.rstrip('′').removesuffix('_padded').removesuffix('_spread')}_windows"
+    while name in taken:
+        name += "′"
+    taken.add(name)
+    return name
 
 
 def _swapped(value: Value, found: Mapping[Value, Value]) -> Value:
@@ -119,6 +127,8 @@ def _hoisted(statements: list[Statement], keys: _Keys) -> list[Statement]:
 
 def _worth(value: Value) -> bool:
     """Whether a value costs enough to be kept: anything beyond plain arithmetic and views."""
+    if value.op == "reshape":
+        return True
     if not value.axes or value.op in ("view", "copy", "full", "cast", "arange", "eye", "load"):
         return False
     costly = ("call", "matmul", "reduce", "einsum", "take", "where", "compare")
@@ -157,4 +167,6 @@ def _suggestion(value: Value) -> str:
         return f"{value.data[0]}_{stem}"
     if value.op == "reduce":
         return f"{stem}_{value.data[0]}"
+    if value.op == "reshape":
+        return f"{stem}_{'split' if len(value.axes) > len(value.args[0].axes) else 'flat'}"
     return {"compare": "mask", "take": f"{stem}_picked", "matmul": "product", "power": "root"}.get(value.op, "t")

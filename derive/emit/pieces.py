@@ -8,9 +8,9 @@ from itertools import pairwise
 from derive.derivation import Definition
 from derive.emit.places import Places, minus, whole
 from derive.emit.stable import Row, unused_name
-from derive.emit.terms import Joined
+from derive.emit.terms import Joined, factors_of, terms_of
 from derive.emit.window import Shapes
-from derive.index import ONE, ZERO, At, Expr, Index, Iverson, add, array_names, fresh, num, substitute, walk
+from derive.index import ONE, ZERO, At, Delta, Expr, Index, Iverson, Num, add, array_names, fresh, num, substitute, walk
 
 __all__ = ["in_pieces"]
 
@@ -24,7 +24,11 @@ def in_pieces(rows: list[Row], shapes: Shapes, places: Places) -> list[Row]:
     for row in rows:
         found = next((pair for index in row.definition.indices if (pair := _breaks(row.definition, index, known, places))), None)
         taken = {one.definition.name for one in (*rows, *out)}.union(*(array_names(one.definition.body) for one in rows))
-        out += [row] if found is None else _joined(row, *found, taken, places)
+        if found is None:
+            one = next((index for index in row.definition.indices if _by_place(row.definition.body, index)), None)
+            out += [row] if one is None else _stacked(row, one, taken, places)
+            continue
+        out += _joined(row, *found, taken, places)
     return out
 
 
@@ -76,6 +80,27 @@ def _in_order(found: list[Expr], places: Places) -> list[Expr] | None:
         out.append(first)
         left.remove(first)
     return out
+
+
+def _by_place(body: Expr, index: Index) -> bool:
+    """Whether each term stands at one given place of a short axis."""
+    if not isinstance(index.size, Num) or not 1 < index.size.value <= _MOST_PIECES:
+        return False
+    return all(any(isinstance(factor, Delta) and index in factor.args and isinstance(factor.args[factor.args[0] is index], Num)
+                   for factor in factors_of(term)) for term in terms_of(body))
+
+
+def _stacked(row: Row, index: Index, taken: set[str], places: Places) -> list[Row]:
+    """A row whose entries along an axis are formulas of their own."""
+    mine = row.definition
+    made: list[Row] = []
+    rest = tuple(i for i in mine.indices if i is not index)
+    for place in range(int(index.size.args[0])):
+        name = unused_name(f"{mine.name.rstrip('′')}_{place + 1}", taken | {one.definition.name for one in made})
+        body = places.settled(substitute(mine.body, {index: num(place)}))
+        made.append(Row(Definition(name, rest, body, "auto-named", tuple(i.size for i in rest)), row.comment if not made else ""))
+    parts = tuple(At(one.definition.name, rest) for one in made)
+    return [*made, Row(replace(mine, body=Joined(index, parts, ())))]
 
 
 def _joined(row: Row, index: Index, starts: list[Expr], taken: set[str], places: Places) -> list[Row]:

@@ -89,7 +89,7 @@ class Places:
         if isinstance(node, Digit):
             return self.tidy(node)
         if isinstance(node, Delta) and whole(node):
-            return delta(*map(self.tidy, node.args))
+            return self._algebra.written(self._algebra.canonical(delta(*map(self.tidy, node.args))))
         if isinstance(node, Iverson) and _compares_integers(node):
             return self._compared(node)
         return node

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from derive.derivation import Definition, Story
+from derive.emit import moves
+from derive.emit.compact import factored, narrowed
 from derive.emit.copies import apart
 from derive.emit.entries import Store
 from derive.emit.lower import Lowering
@@ -57,6 +59,9 @@ def build(story: Story) -> Program:
         lines = statements_of(row, lowering, guarded, arguments)
         stores[row.definition.name] = replace(stores[row.definition.name], kind=lines[0].value.kind)
         statements += lines
+    last = statements[-1]
+    if last.value.op == "reshape" and story.kind in ("gradient", "vjp"):
+        statements[-1] = replace(last, value=moves.reshaped(last.value.args[0], last.value.axes, story.wrt))
     return Program(tuple(once(statements)), rows[-1].definition.name)
 
 
@@ -64,7 +69,7 @@ def _laid_out(rows: list[Row], story: Story) -> list[Row]:
     """The rows with axes, windows and pieces as arrays have them."""
     places = Places()
     shapes = {a.name: a.shape for a in story.source.arguments} | ({"dout": story.definitions[-1].shape} if story.kind == "vjp" else {})
-    return _needed(windowed(in_pieces(split(rows, places), shapes, places), shapes, places))
+    return _needed(factored(narrowed(windowed(in_pieces(split(rows, places), shapes, places), shapes, places))))
 
 
 def needed_rows(story: Story) -> list[Row]:

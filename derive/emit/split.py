@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from derive.derivation import Definition
-from derive.emit.places import Places, minus
+from derive.emit.places import Places, minus, whole
 from derive.emit.stable import Row, unused_name
 from derive.emit.terms import factors_of
 from derive.index import (
@@ -38,9 +38,10 @@ Radix = tuple[Expr, ...]
 
 def split(rows: list[Row], places: Places) -> list[Row]:
     """The rows, with no digit of an own or a bound index left where the axis comes apart into the sizes of the digits."""
-    rows = [_with_body(row, places.settled(_bound_split(_solved(row.definition.body, places), places))) for row in rows]
     place = 0
     while place < len(rows):
+        body = rows[place].definition.body
+        rows = [*rows[:place], _with_body(rows[place], places.settled(_bound_split(_solved(body, places), places))), *rows[place + 1:]]
         mine = rows[place].definition  # an entry alone is read off as it stands
         own = () if isinstance(mine.body, At) else mine.indices
         found = next((pair for index in own if (pair := _radix(index, mine.body, places))), None)
@@ -58,7 +59,12 @@ def _radix(index: Index, body: Expr, places: Places) -> tuple[Index, Radix] | No
     bounds: list[Expr] = []
     for part in walk(body):
         if isinstance(part, Digit) and index in part.free:
-            bounds += [one for one in _bounds(index, part, places) if not any(places.same(one, other) for other in bounds)]
+            found = _bounds(index, part, places)
+        elif isinstance(part, Delta) and index in part.args:
+            found = _weights(index, next(one for one in part.args if one is not index), places)
+        else:
+            continue
+        bounds += [one for one in found if not any(places.same(one, other) for other in bounds)]
     bounds.sort(key=lambda one: (sum(places.quotient(one, other) is not None for other in bounds), one.key))
     radix: list[Expr] = []
     weight: Expr = ONE
@@ -68,6 +74,12 @@ def _radix(index: Index, body: Expr, places: Places) -> tuple[Index, Radix] | No
             radix.insert(0, factor)
             weight = bound
     return (index, tuple(radix)) if len(radix) > 1 else None
+
+
+def _weights(index: Index, other: Expr, places: Places) -> list[Expr]:
+    """The weights of the indices that make up another index."""
+    linear = places.linear(other) if index not in other.free and whole(other) else None
+    return [] if linear is None else [scale for _, scale in linear.parts if scale is not ONE and places.quotient(index.size, scale) is not None]
 
 
 def _bounds(index: Index, part: Digit, places: Places) -> list[Expr]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from derive.derivation import Definition
 from derive.emit import arrays, moves
+from derive.emit.arrays import Value
+from derive.emit.entries import entry, gathered
 from derive.emit.lower import Lowering
 from derive.emit.once import Statement
-from derive.emit.places import Places
+from derive.emit.places import Places, whole
 from derive.emit.stable import Row
 from derive.emit.terms import Spread, coefficient_of, common_of, factors_of, terms_of
 from derive.index import ONE, ZERO, At, Delta, Expr, Index, Num, Pow, Sum, add, mul, neg, num, power, substitute, walk
@@ -68,7 +70,8 @@ def _hot_update(definition: Definition, axes: arrays.Axes, lowering: Lowering, g
     common, inner = common_of(definition.body)
     terms = terms_of(inner)
     deltas = {factor for term in terms for factor in factors_of(term) if isinstance(factor, Delta)}
-    found = next((pair for one in sorted(deltas, key=lambda d: d.key) if (pair := _label_of(one, definition, guarded)) is not None), None)
+    pairs = (_label_of(one, definition, guarded, lowering.places) for one in sorted(deltas, key=lambda d: d.key))
+    found = next((pair for pair in pairs if pair is not None), None)
     if found is None:
         return None
     index, label, mask = found
@@ -91,43 +94,62 @@ def _looked_up(definition: Definition, axes: arrays.Axes, lowering: Lowering, gu
     """u + Σ_i δ(c, y_i) v_i as a copy of u, to which v_i is added at each y_i; one place may be met several times."""
     common, inner = common_of(definition.body)
     terms = terms_of(inner)
-    found = next((pair for term in terms if (pair := _met(term, definition, guarded)) is not None), None)
+    found = next((met for term in terms if (met := _met(term, definition, guarded, lowering.places)) is not None), None)
     if found is None:
         return None
-    hot, index, label, amount = found
-    base = add(*(term for term in terms if term is not hot))
-    if any(isinstance(node, Delta) and index in node.free for term in terms if term is not hot for node in walk(term)):
+    base = add(*(term for term in terms if term is not found.term))
+    if any(isinstance(node, Delta) and node.free & found.places.keys() for node in walk(base)):
         return None
     name = definition.name
     start = arrays.copied(arrays.cast(arrays.full(lowering.lower(base, axes), axes)))
-    over = tuple(sorted(label.free - set(definition.indices), key=label.indices.index))
-    spots = tuple(one for axis in axes if axis is not None for one in (over if axis is index else (axis,)))
-    where = lowering.lower(substitute(At(name, definition.indices), {index: label}), spots)
-    value = arrays.fit(arrays.cast(lowering.lower(amount, where.axes)), where.axes)
-    return [Statement(name, "=", start), Statement(name, "add.at", value, where), *_scaling(name, common, lowering)]
+    spots: list[Index] = []
+    used = tuple(one for one in found.order if any(one in place.free for place in found.places.values()))
+    for axis in axes:
+        if axis is not None:
+            here = used if axis in found.places else (axis,)
+            spots += [one for one in here if one not in spots]
+    where = _spots(At(name, tuple(found.places.get(index, index) for index in definition.indices)), tuple(spots), lowering)
+    value = arrays.fit(arrays.cast(lowering.lower(found.amount, where.axes)), where.axes)
+    how = "add.at" if where.op == "take" else "=" if base is ZERO else "+="
+    return [Statement(name, "=", start), Statement(name, how, value, where), *_scaling(name, common, lowering)]
 
 
-def _met(term: Expr, definition: Definition, guarded: set[str]) -> tuple[Expr, Index, At, Expr] | None:
-    """(the term, c, y_i, what is added at y_i) for a term Σ_i δ(c, y_i) v_i."""
+def _spots(expr: At, axes: arrays.Axes, lowering: Lowering) -> Value:
+    """The entries that are changed: a slice, or index arrays."""
+    store = lowering.stores[expr.name]
+    view = entry(expr, store, lowering.places)
+    if view is not None and view.op == "slice" and view.args[0].op == "load":
+        return view
+    return gathered(expr, store, axes, lowering.lower, lowering.places)
+
+
+@dataclass(frozen=True)
+class _Met:
+    """A term Σ δ(c, y) v: the place y of each index c, the order of the summed indices, and the amount v."""
+
+    term: Expr
+    places: dict[Index, Expr]
+    order: tuple[Index, ...]
+    amount: Expr
+
+
+def _met(term: Expr, definition: Definition, guarded: set[str], places: Places) -> _Met | None:
     coefficient, rest = coefficient_of(term)
     sums = [factor for factor in factors_of(rest) if isinstance(factor, Sum)]
     if len(sums) != 1:
         return None
     (whole,) = sums
     outer = [num(coefficient), *(factor for factor in factors_of(rest) if factor is not whole)]
-    for mask in (factor for factor in factors_of(whole.body) if isinstance(factor, Delta)):
-        found = _label_of(mask, definition, guarded)
-        if found is None:
-            continue
-        index, label, _ = found
-        if not isinstance(label, At) or not all(isinstance(i, Index) for i in label.indices):
-            continue
-        bound = tuple(one for one in whole.bound if one not in label.free)
-        added = mul(*(factor for factor in factors_of(whole.body) if factor is not mask))
-        amount = mul(*outer, Sum(bound, added) if bound else added)
-        if index not in amount.free and label.free & set(whole.bound):
-            return term, index, label, amount
-    return None
+    found = {mask: pair for mask in factors_of(whole.body) if isinstance(mask, Delta)
+             and (pair := _label_of(mask, definition, guarded, places)) is not None and pair[1].free & set(whole.bound)}
+    at = {index: label for index, label, _ in found.values()}
+    used = frozenset().union(*(label.free for label in at.values()))
+    bound = tuple(one for one in whole.bound if one not in used)
+    added = mul(*(factor for factor in factors_of(whole.body) if factor not in found))
+    amount = mul(*outer, Sum(bound, added) if bound else added)
+    if not at or len(at) < len(found) or at.keys() & amount.free or at.keys() & used:
+        return None
+    return _Met(term, at, whole.bound, amount)
 
 
 def _negated(change: Expr) -> Expr:
@@ -140,11 +162,13 @@ def _minus_one(term: Expr, mask: Expr) -> list[Expr]:
     return rest
 
 
-def _label_of(mask: Delta, definition: Definition, guarded: set[str]) -> tuple[Index, Expr, Delta] | None:
+def _label_of(mask: Delta, definition: Definition, guarded: set[str], places: Places) -> tuple[Index, Expr, Delta] | None:
+    """(c, y, the delta) for an index c and a place y that is certainly on its axis."""
     for index, label in (mask.args, mask.args[::-1]):
-        labelled = isinstance(label, At) and label.name in guarded
-        if labelled and isinstance(index, Index) and index in definition.indices and index not in label.free:
-            return index, label, mask
+        if isinstance(index, Index) and index in definition.indices and index not in label.free and not isinstance(label, (Index, Num)):
+            labelled = isinstance(label, At) and label.name in guarded and all(isinstance(i, Index) for i in label.indices)
+            if labelled or (whole(label) and places.linear(label) is not None and places.inside(label, index.size) == (True, True)):
+                return index, label, mask
     return None
 
 

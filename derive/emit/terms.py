@@ -94,6 +94,9 @@ class Spread(Expr):
 
 
 class Joined(Expr):
-    """Arrays one after the other along an axis: Joined(index, (u, v, …), (their own indices, …)); for programs only."""
+    """Arrays one after the other along an axis: Joined(index, (u, v, …), (their own indices, …)); for programs only.
+
+    Where there are no own indices, the arrays lack that axis and are stacked along it.
+    """
 
     __slots__ = ()

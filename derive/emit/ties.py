@@ -37,7 +37,8 @@ def _first_tie(rows: list[Row], row: Row) -> tuple[Expr, Extremum, dict[Expr, Ex
             terms = terms_of(node.args[1])
             if isinstance(peak, Extremum):
                 rest = add(*(mul(num(-1 / coefficient), one) for one in (*terms[:place], *terms[place + 1:])))
-                binding = _place_of(rest, peak, table)
+                stored = isinstance(rest, At) and isinstance(entry, At) and isinstance(peak.body, At)  # nothing to compute in two ways
+                binding = None if stored else _place_of(rest, peak, table)
                 if binding is not None:
                     return node, peak, binding
     return None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from derive.derivation import Definition
+from derive.emit.bands import placed
 from derive.emit.places import Linear, Places, minus, whole
 from derive.emit.stable import Row, unused_name
 from derive.emit.terms import Spread, factors_of
@@ -34,10 +36,11 @@ class Windows:
         out: list[Row] = []
         for row in self.rows:
             known = set(self.spread)
-            body = self.turned(self.padded(self.over_the_window(row.definition.body)))
+            body = placed(self.turned(self.padded(self.over_the_window(row.definition.body))), row.definition.indices, self.places)
             for key in [key for key in self.spread if key not in known]:
                 out.append(Row(self.spread[key]))
             out.append(row if body is row.definition.body else replace(row, definition=replace(row.definition, body=body)))
+        out = self._alike(out)
         named = {name for name, _ in self.spread}
         return [replace(row, definition=replace(row.definition, role="auto-named"))
                 if row.definition.name in named and row.definition.role == "auto" else row for row in out]
@@ -227,6 +230,28 @@ class Windows:
             self.shapes[fixed.name] = sizes
         return self.spread[key].name
 
+    def _alike(self, rows: list[Row]) -> list[Row]:
+        """Arrays with different numbers of zeros around the same entries as one array with enough on every side."""
+        for name in {base for base, _ in self.spread}:
+            mine = [(widths, made) for (base, widths), made in self.spread.items() if base == name]
+            plain = [pair for pair in mine if all(step == 1 and isinstance(a, Num) and isinstance(b, Num) for a, step, b in pair[0])]
+            if len(plain) > 1:
+                most: Widths = tuple((max((w[k][0] for w, _ in plain), key=_number), 1, max((w[k][2] for w, _ in plain), key=_number))
+                                     for k in range(len(plain[0][0])))
+                wide = self._spread(name, most)
+                moved = {made.name: tuple(minus(a, b) for (a, _, _), (b, _, _) in zip(most, widths)) for widths, made in plain if made.name != wide}
+                if not any(row.definition.name == wide for row in rows):
+                    first = next(k for k, row in enumerate(rows) if row.definition.name in moved)
+                    rows = [*rows[:first], Row(next(made for made in self.spread.values() if made.name == wide)), *rows[first:]]
+                rows = [replace(row, definition=replace(row.definition, body=self._moved(row.definition.body, wide, moved))) for row in rows]
+        return rows
+
+    def _moved(self, node: Expr, wide: str, moved: Mapping[str, tuple[Expr, ...]]) -> Expr:
+        node = rebuild(node, lambda part: self._moved(part, wide, moved))
+        if isinstance(node, At) and node.name in moved:
+            return At(wide, tuple(self.places.tidy(add(slot, by)) for slot, by in zip(node.indices, moved[node.name])), node.kind)
+        return node
+
     def _base(self, name: str) -> tuple[str, Widths | None]:
         return next(((base, widths) for (base, widths), made in self.spread.items() if made.name == name), (name, None))
 
@@ -234,6 +259,10 @@ class Windows:
         if step == 1 and before is ZERO and behind is ZERO:
             return size
         return self.places.tidy(add(mul(num(step), minus(size, ONE)), ONE, before, behind))
+
+
+def _number(node: Expr) -> Fraction:
+    return node.value if isinstance(node, Num) else Fraction(0)
 
 
 def windowed(rows: list[Row], shapes: Shapes, places: Places) -> list[Row]:
