@@ -19,11 +19,14 @@ _NAMES = ("p", "P", "prob", *(f"p{k}" for k in range(1, 1000)))
 
 def softmaxes(body: Expr, taken: set[str], reserved: set[str]) -> Iterator[Definition]:
     """For each log Σ_b e^{u_b} in a body: the definition p_b = e^{u_b} / Σ_b e^{u_b}."""
+    mine: set[str] = set()
     for part in sorted(walk(body), key=lambda part: part.key):
         if isinstance(part, Fn) and part.args[0] == "log" and isinstance(part.args[1][0], Sum):
             total = part.args[1][0]
             if _exponential(total) and not shifted(total):
-                yield _softmax(total, next(n for n in _NAMES if n not in taken), reserved)
+                name = next(n for n in _NAMES if n not in taken | mine)
+                mine.add(name)
+                yield _softmax(total, name, reserved)
 
 
 def _exponential(total: Sum) -> bool:
