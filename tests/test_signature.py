@@ -1,5 +1,8 @@
 import re
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from derive import signatures
@@ -37,11 +40,52 @@ def test_every_row_can_be_read_and_taken(row):
     ("loss", "W1, b1, W2, b2, X, y", "W1=d h; b1=h; W2=h k; b2=k; X=m d; y=int m"),
     ("logistic", "theta, X, y", "theta=d; X=m d; y=m"),
     ("mse", "y_pred, y_true", "y_pred=n; y_true=n"),
+    ("softmax_loss", "W, X, Y, reg", "W=d k; X=m d; Y=m k; reg="),
+    ("logistic", "w, b, X, y", "w=d; b=; X=m d; y=m"),
+    ("logistic", "theta, x, y", "theta=d; x=m d; y=m"),
+    ("batchnorm_test", "x, gamma, beta, running_mean, running_var", "x=n d; gamma=d; beta=d; running_mean=d; running_var=d"),
+    ("kl", "mu, logvar", "mu=n; logvar=n"),
+    ("factors", "V, W, H", "V=m n; W=m r; H=r n"),
+    ("ce", "probs, labels", "probs=n c; labels=int n"),
 ])
 def test_signatures_in_common_use(name, parameters, shapes):
     found = guessed_shapes(made(name, parameters), {})
     assert found.shapes == dict((part.split("=")) for part in shapes.split("; ")) and found.guessed == found.shapes
     assert all(re.search(rf"\b{part} is ", found.note) for part in found.shapes)
+
+
+def picked(W, X, Y):
+    return -np.mean((X @ W)[np.arange(len(X)), Y])
+
+
+def weighted(W, X, Y):
+    return -np.mean((X @ W) * Y)
+
+
+def columns(W, X, Y):
+    return np.mean((W @ X - Y) ** 2)
+
+
+def weighted_in_jax(W, X, y):
+    print("not seen")
+    return -jnp.mean(jax.nn.log_softmax(X @ W) * y)
+
+
+def on_one_feature(w, b, x, y):
+    return jnp.mean((w * x + b - y) ** 2)
+
+
+def of_columns(theta, X, y):
+    return np.mean((X @ theta - y) ** 2) + theta[0, 0]
+
+
+@pytest.mark.parametrize("function, shapes", [
+    (picked, "W=d k; X=m d; Y=int m"), (weighted, "W=d k; X=m d; Y=m k"), (columns, "W=k d; X=d m; Y=k m"),
+    (weighted_in_jax, "W=d k; X=m d; y=m k"), (on_one_feature, "w=; b=; x=m; y=m"), (of_columns, "theta=d 1; X=m d; y=m 1"),
+])
+def test_of_several_shapes_in_use_the_one_that_runs_is_taken(function, shapes, capsys):
+    assert guessed_shapes(function, {}).shapes == dict((part.split("=")) for part in shapes.split("; "))
+    assert capsys.readouterr().out == ""
 
 
 def test_what_is_given_or_annotated_or_fixed_is_not_guessed():
