@@ -111,6 +111,16 @@ def types(x):
     return float(x[0]) + np.float64(x[1]), np.float64(x), math.fsum(x), np.zeros(2, dtype=np.float64) + x[0], np.diff(x), np.logaddexp.reduce(x)
 
 
+@program("x: 2 4")
+def places_in_two_axes(x):
+    out = np.zeros_like(x)
+    for half in (x[:, :2], x[:, 2:]):
+        i, j = np.unravel_index(np.argmax(half), half.shape)
+        out[i, j] += half[i, j]
+        out[-1, 2 * i + j] += 1.0
+    return out
+
+
 @refused("x: 2")
 def kinds_of_vectorize(x):
     return np.vectorize(lambda v: v if v > 0 else 0)(x)

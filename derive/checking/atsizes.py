@@ -19,7 +19,7 @@ from derive.checking.subject import Subject
 from derive.checking.truth import Truth
 from derive.derivation import Argument, Story
 from derive.errors import DeriveError, NotYet
-from derive.index import At, Expr, num, substitute
+from derive.index import ONE, At, Expr, num, substitute
 from derive.points import concrete, fitting, sizes_of
 
 __all__ = ["AtSizes", "Found"]
@@ -172,21 +172,28 @@ def _true_gradient(truth: Truth, wrt: str, run: _Run, way: Way) -> Any:
         seed = next((symbols(a, run.sizes) for a in truth.arguments if a.name == "dout"), None)
         return gradient_of(way.outputs[0], symbols(argument, run.sizes), seed)
     entries = unrolled(reasoning(story), story.result.body, story.result.indices, run.sizes, run.labels)
-    return entries if story.source.arguments == _own(truth) else _with_all_axes(entries, truth, run)
+    return _with_all_axes(entries, truth, run, written=story.source.arguments == _own(truth))
 
 
 def _own(truth: Truth) -> tuple[Argument, ...]:
     return tuple(a for a in truth.arguments if a.name != "dout")
 
 
-def _with_all_axes(entries: np.ndarray, truth: Truth, run: _Run) -> np.ndarray:
-    """Entries of a derivation at concrete sizes, which leaves axes of `dout` of size 1 out, with all of its axes."""
+def _with_all_axes(entries: np.ndarray, truth: Truth, run: _Run, written: bool) -> np.ndarray:
+    """Entries of a derivation, which leaves axes of `dout` of size 1 out, with all of its axes.
+
+    Args:
+        written: only those whose size is written as 1; otherwise those whose size is 1 in this run.
+    """
     incoming = next((a for a in truth.arguments if a.name == "dout"), None)
     if incoming is None:
         return entries
     full: Any = symbols(incoming, run.sizes)
+    kept = [size is not ONE if written else n != 1 for size, n in zip(incoming.shape, full.shape)]
     short: dict[Expr, Expr] = {
-        At("dout", tuple(num(k) for k, n in zip(place, full.shape) if n != 1)): full[place] for place in np.ndindex(full.shape)}
+        At("dout", tuple(num(k) for k, keeps in zip(place, kept) if keeps)): full[place] for place in np.ndindex(full.shape)}
+    if all(kept):
+        return entries
     every: Any = entries
     out = np.empty(entries.shape, dtype=object)
     for place in np.ndindex(entries.shape):

@@ -27,6 +27,8 @@ from derive.render.telling import story_notation
 
 __all__ = ["Case", "Judge", "own_loss", "value_verdict"]
 
+_TIES = "where two compared numbers tie, it need not choose as JAX does: both are subgradients"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -146,7 +148,7 @@ class Judge:
         found = self.case.exact.against(self.truth, self.wrt)
         notes = self._why_no_formula()
         if found.equal:
-            ties = () if found.everywhere and self.compared.example is None else self._tie_words() or ("ties aside",)
+            ties = () if found.everywhere and self.compared.example is None else self._tie_words() or (_TIES,)
             return replace(self.base, verdict=exact_at(found.sizes, found.note), diagnosis=(*notes, *ties), assumptions=self._real(),
                            uncovered=found.uncovered)
         if self.compared.example is not None:

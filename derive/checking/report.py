@@ -34,7 +34,8 @@ class CheckFailed(DeriveError, AssertionError):
 
 def exact_at(sizes: Iterable[Mapping[str, int]], note: str = "") -> str:
     """The verdict of a proof at concrete sizes: 'exact at sizes m = 3, k = 2; m = 1, k = 1'."""
-    return f"{EXACT} {'; '.join(sizes_text(one) for one in sizes)}{note}"
+    texts = [text for one in sizes if (text := sizes_text(one))]
+    return f"{EXACT} {'; '.join(texts) or 'as given'}{note}"
 
 
 def sizes_text(sizes: Mapping[str, int]) -> str:

@@ -37,10 +37,11 @@ def _by_cases(operation: Callable[[Number, Number], Number]) -> Callable[[Number
     def apply(u: Number, v: Number) -> Number:
         if not isinstance(u, Pick) and not isinstance(v, Pick):
             return operation(u, v)
-        pick = u if isinstance(u, Pick) else v
-        found = [
-            (condition, apply(*(Number(num(n), "int") if w is pick else w for w in (u, v)))) for condition, n in getattr(pick, "cases", ())
-        ]
+        first = u if isinstance(u, Pick) else v
+        assert isinstance(first, Pick)
+        found = []
+        for k, (condition, _) in enumerate(first.fine):
+            found.append((condition, apply(*(Number(num(w.fine[k][1]), "int") if isinstance(w, Pick) and first.goes_with(w) else w for w in (u, v)))))
         if all(w.kind == "int" and isinstance(w.expr, Num) for _, w in found):
             return picked((condition, int(w)) for condition, w in found)
         return Number(plus(*(times(condition, w.expr) for condition, w in found)), found[0][1].kind)

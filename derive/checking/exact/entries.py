@@ -252,8 +252,11 @@ def _places(key: tuple[Any, ...]) -> tuple[tuple[int, ...], list[tuple[Any, ...]
     return shape, [(*(array[place] for array in arrays), *key[count:]) for place in np.ndindex(shape)]
 
 
-def _first_pick(key: tuple[Any, ...]) -> tuple[int, tuple[tuple[Any, int], ...]]:
-    return next((n, part.cases) for n, part in enumerate(key) if isinstance(part, Pick))
+def _alternatives(key: tuple[Any, ...]) -> list[tuple[Any, tuple[Any, ...]]]:
+    """Each case of the first number in an index that the data picks, with the index there."""
+    first = next(part for part in key if isinstance(part, Pick))
+    return [(condition, tuple(part.fine[k][1] if isinstance(part, Pick) and first.goes_with(part) else part for part in key))
+            for k, (condition, _) in enumerate(first.fine)]
 
 
 def _load(array: Entries, key: tuple[Any, ...]) -> Any:
@@ -262,10 +265,9 @@ def _load(array: Entries, key: tuple[Any, ...]) -> Any:
         shape, keys = _places(key)
         parts = _stacked([plain(array[one]) for one in keys])
         return result(parts.reshape((*shape, *parts.shape[1:])))
-    position, cases = _first_pick(key)
     found = None
-    for condition, n in reversed(cases):
-        one = plain(array[(*key[:position], n, *key[position + 1 :])])
+    for condition, place in reversed(_alternatives(key)):
+        one = plain(array[place])
         found = one if found is None else plain(_chosen(plain(Number(condition, "bool")), one, found))
     return result(found)
 
@@ -278,11 +280,10 @@ def _store(array: Entries, key: tuple[Any, ...], value: Any) -> None:
         for place, one in zip(np.ndindex(shape), keys):
             array[one] = result(given[place])
         return
-    position, cases = _first_pick(key)
     new = plain(array).copy()
-    for condition, n in cases:
+    for condition, place in _alternatives(key):
         after = array.copy()
-        after[(*key[:position], n, *key[position + 1 :])] = value
+        after[place] = value
         new = plain(_chosen(plain(Number(condition, "bool")), plain(after), new))
     plain(array)[...] = new
 

@@ -137,13 +137,22 @@ class Number:
 
 
 class Pick(Number):
-    """A whole number that depends on the data: one of several, each with its condition; exactly one of these holds."""
+    """A whole number that depends on the data: one of several, each with its condition; exactly one of these holds.
 
-    __slots__ = ("cases",)
+    Attributes:
+        cases: the condition for each value.
+        fine: the conditions as they were first told apart, each with its value: numbers that were worked out from one place have these in common.
+    """
 
-    def __init__(self, cases: tuple[tuple[Expr, int], ...]) -> None:
+    __slots__ = ("cases", "fine")
+
+    def __init__(self, cases: tuple[tuple[Expr, int], ...], fine: tuple[tuple[Expr, int], ...]) -> None:
         super().__init__(plus(*(times(condition, num(n)) for condition, n in cases)), "int")
-        self.cases = cases
+        self.cases, self.fine = cases, fine
+
+    def goes_with(self, other: Any) -> bool:
+        """Whether both are worked out from the same place."""
+        return isinstance(other, Pick) and [q for q, _ in self.fine] == [q for q, _ in other.fine]
 
     def __index__(self) -> int:
         for condition, n in self.cases[:-1]:
@@ -157,12 +166,12 @@ class Pick(Number):
 def picked(cases: Iterable[tuple[Expr, int]]) -> Number:
     """The number of which exactly one case holds."""
     together: dict[int, Expr] = {}
-    for condition, n in cases:
-        if condition is not ZERO:
-            together[n] = plus(together.get(n, ZERO), condition)
+    fine = tuple((condition, n) for condition, n in cases if condition is not ZERO)
+    for condition, n in fine:
+        together[n] = plus(together.get(n, ZERO), condition)
     if len(together) == 1:
         return Number(num(next(iter(together))), "int")
-    return Pick(tuple((condition, n) for n, condition in together.items()))
+    return Pick(tuple((condition, n) for n, condition in together.items()), fine)
 
 
 class Count(int):
