@@ -8,13 +8,13 @@ not negative, that it takes the values 0 and 1 or −1 and 1 alone, and what its
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import jax.numpy as jnp
 
-from derive.derivation import Argument, Assumption
+from derive.derivation import Argument, Assumption, Packed
 from derive.errors import BadInput, DeriveError, NotYet
 from derive.fitting import values_of
 from derive.index import ONE, ZERO, Add, At, Expr, Index, Iverson, Mul, Num, Poly, Sum, add, array_names, mul, neg, num, power, sub
@@ -31,21 +31,39 @@ _OPERATORS: dict[type, tuple[str, bool]] = {ast.Gt: (">", False), ast.GtE: (">="
 _HINT = 'Write a comparison in the arguments, such as "eps > 0", "0 < p < 1", "y in {0, 1}" or "sum(y, axis=-1) == 1".'
 
 
-def declared(texts: Sequence[str], arguments: Sequence[Argument]) -> list[Assumption]:
+def declared(texts: Sequence[str], arguments: Sequence[Argument], packed: Sequence[Packed] = ()) -> list[Assumption]:
     """Read assumptions on these arguments.
 
     Args:
         texts: comparisons of expressions in the arguments; the functions of jax.numpy are known by their bare names.  A chain such as
             "0 < p < 1", and what is joined by `and`, is taken apart.
         arguments: the arguments of the function, with their shapes.
+        packed: which of them come out of a tree; they may be written as params["b"] or by their own name.
 
     Raises:
         BadInput: a text is no comparison, or names something unknown.
     """
     if isinstance(texts, str):
         raise BadInput(f"assume={texts!r} is one string.", hint=f"Give a list: assume=[{texts!r}].")
-    return [Assumption(f"{ast.unparse(left)} {_sign(op)} {ast.unparse(right)}", _condition(text, left, op, right, arguments))
-            for text in texts for left, op, right in _comparisons(text)]
+    named = _Named({ast.unparse(ast.parse(reach, mode="eval")): leaf for tree in packed for leaf, reach in tree.reach.items()})
+    out = []
+    for text in texts:
+        for left, op, right in _comparisons(text):
+            shown = f"{ast.unparse(left)} {_sign(op)} {ast.unparse(right)}"
+            out.append(Assumption(shown, _condition(text, named.visit(left), op, named.visit(right), arguments)))
+    return out
+
+
+class _Named(ast.NodeTransformer):
+    """Writes the names of arrays in the place of what reaches them in a tree."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def visit(self, node: ast.AST) -> Any:
+        """The node with names in it."""
+        found = self.names.get(ast.unparse(node)) if isinstance(node, ast.expr) else None
+        return ast.Name(found, ast.Load()) if found is not None else self.generic_visit(node)
 
 
 def _sign(op: ast.cmpop) -> str:

@@ -23,7 +23,7 @@ from derive.errors import DeriveError
 
 __all__ = ["main", "parser"]
 
-_SHAPES = "sizes by argument, such as 'W=d k; X=m d; y=int m; lam='; without it: annotations, then names in common use"
+_SHAPES = "sizes by argument, such as 'W=d k; X=m d; y=int m; lam=', params.W=d k in a dict; without it: annotations, then names in common use"
 _STATUS = "exit status: 0 right, 1 wrong, 2 undecided or could not run; of several 1 if any is wrong, else 2 if any is undecided"
 _CHECKS = f"{PAIRING}\n\n{SCHEMA}\n\n{_STATUS}"
 _WRT = "the argument to differentiate in: a name or a position; may be given several times; the first argument if left out"

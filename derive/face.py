@@ -79,7 +79,7 @@ class _Asked:
         self.function = function
         self.form, self.program = read_form(formed(function, shapes))
         self.source = self.program.source
-        self.declared = declared(assume, self.source.arguments)
+        self.declared = declared(assume, self.source.arguments, self.source.packed)
         self.kept: dict[Any, Story] = {}
 
     def needs_scalar(self) -> None:

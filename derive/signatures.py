@@ -15,6 +15,7 @@ import numpy as np
 from derive.errors import BadInput
 from derive.points import concrete, sizes_of
 from derive.trace.shapes import annotated_shapes, argument_shapes, call, place_of
+from derive.trace.trees import formed
 
 __all__ = ["GUESSES", "SCALARS", "Row", "Signature", "guessed_shapes"]
 
@@ -232,14 +233,15 @@ def _chosen(function: Callable[..., Any], name: str, parameters: Mapping[str, An
     row = next((row for row in GUESSES if row.fits(name, parameters)), Row(frozenset(), {}))
     ways = [{**dict.fromkeys(SCALARS, ""), **shapes} for shapes in (row.shapes, *row.others)]
     told = [{n: known.get(n, way.get(n)) for n in parameters if n in known or n in names} for way in ways]
-    if len({tuple(one.items()) for one in told}) == 1 or any(shape is None for shape in told[0].values()):
+    if not names or len({repr(one) for one in told}) == 1 or any(shape is None for shape in told[0].values()):
         return ways[0]
-    return next((way for way, shapes in zip(ways, told) if _runs(function, {n: s or "" for n, s in shapes.items()})), ways[0])
+    return next((way for way, shapes in zip(ways, told) if _runs(function, {n: "" if s is None else s for n, s in shapes.items()})), ways[0])
 
 
 def _runs(function: Callable[..., Any], shapes: Mapping[str, str]) -> bool:
     """Whether the function takes arguments of these shapes, at sizes that are all different."""
-    arguments = argument_shapes(function, shapes)
+    form = formed(function, shapes)
+    arguments = argument_shapes(form.function, form.shapes)
     sizes = dict(zip(sizes_of(arguments), _SIZES))
     draw = np.random.default_rng(0)
     arrays = {}
@@ -249,7 +251,7 @@ def _runs(function: Callable[..., Any], shapes: Mapping[str, str]) -> bool:
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            call(function, arrays)
+            call(form.function, arrays)
     except Exception:  # whatever it raises, it does not take these
         return False
     return True

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import derive
+import derive.cli
+from derive.app.signature import parse_shapes
 
 RNG = np.random.default_rng(5)
 SETTINGS = ({"m": 3, "d": 4, "h": 2, "k": 5}, {"m": 1, "d": 1, "h": 1, "k": 1}, {"m": 4, "d": 2, "h": 3, "k": 2})
@@ -340,3 +342,40 @@ def test_all_blocks_of_a_hessian():
                 np.testing.assert_allclose(found[row][column].function()(p, X), true[row][column], rtol=1e-9)
     assert "def hessian_w_b(p, X):" in found["w"]["b"].numpy()
     assert found["w"]["b"].text().startswith("The second derivatives of loss with respect to w and b")
+
+
+# ------------------------------------------------------------------------------------------- what is left out, assumptions, the command line
+
+
+def test_an_empty_tree_is_passed_as_it_is():
+    assert derive.gradient(lambda p, x: jnp.sum(x), "x", {"p": {}, "x": "n"}).wrt == "x"
+    assert derive.gradient(lambda p, x: jnp.sum(x) if p is None else x, "x", {"p": None, "x": "n"}).wrt == "x"
+
+
+@pytest.mark.parametrize("spelled", ["s > 0", "params['s'] > 0", 'params["s"] > 0'])
+def test_an_assumption_names_an_array_or_its_path(spelled):
+    def root(params):
+        return jnp.sum(jnp.sqrt(params["s"] ** 2))
+    assert str(derive.gradient(root, "params", {"params": {"s": "n"}}, [spelled])["s"].expr) == "1"
+    assert derive.prove(root, lambda params: jnp.sum(params["s"]), {"params": {"s": "n"}}, [spelled])
+    with_ones = derive.check(lambda params: {"s": np.ones_like(params["s"])}, root, "params", {"params": {"s": "n"}}, [spelled])
+    assert with_ones.require("proved")
+
+
+def test_the_command_line(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text("import numpy as np\nimport jax.numpy as jnp\n\ndef loss(layers, X):\n"
+                    "    return jnp.sum(jnp.sin(X @ layers[0]['W'] + layers[0]['b']))\n\n"
+                    "def grad(layers, X):\n    c = np.cos(X @ layers[0]['W'] + layers[0]['b'])\n    return [{'W': X.T @ c, 'b': c.sum(axis=0)}]\n")
+    shapes = ["--shapes", "layers.0.W=d k; layers.0.b=k; X=m d"]
+    assert derive.cli.main(["emit", f"{file}::loss", *shapes]) == 0
+    assert "def grad_b(layers, X):" in capsys.readouterr().out
+    assert derive.cli.main(["check", f"{file}::grad", "--reference", f"{file}::loss", "--wrt", "layers", *shapes]) == 0
+    assert capsys.readouterr().out.count("proved for all sizes") >= 2
+
+
+@pytest.mark.parametrize(("text", "match"), [("p.W=d; p=k", "has parts already"), ("p=k; p.W=d", "has a shape already"),
+                                             ("p..W=d", "not of the form")])
+def test_paths_that_contradict_each_other(text, match):
+    with pytest.raises(derive.BadInput, match=match):
+        parse_shapes(text)

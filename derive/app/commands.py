@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
+
 from derive import face
 from derive.app.files import Loader, usable_target, write_text
 from derive.app.proofs import kind_of, proof_status, proof_text, verdict_words
@@ -32,7 +34,7 @@ def explain_command(options: argparse.Namespace, screen: Screen) -> int:
     for form, target in targets.items():
         for d in derivations:
             if isinstance(target, Path):
-                file = target if len(derivations) == 1 else target.with_stem(f"{target.stem}-{d.wrt}")
+                file = target if len(derivations) == 1 else target.with_stem("-".join((target.stem, *d.story.wrt_all)))
                 screen.raw(f"wrote {write_text(file, _FORMS[form](d))}")
             else:
                 screen.raw(_FORMS[form](d))
@@ -54,7 +56,8 @@ def _derivations(options: argparse.Namespace, screen: Screen) -> list[Derivation
     found = guessed_shapes(function, parse_shapes(options.shapes))
     _tell(found)
     derive = _KINDS[getattr(options, "kind", "gradient")]
-    return [derive(function, wrt, found.shapes, options.assume or ()) for wrt in parse_wrt(options.wrt, function)]
+    asked = [derive(function, wrt, found.shapes, options.assume or ()) for wrt in parse_wrt(options.wrt, function)]
+    return [d for d in jax.tree_util.tree_leaves(asked) if isinstance(d, Derivation)]
 
 
 def _tell(found: Signature) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,8 +15,8 @@ __all__ = ["parse_fixed", "parse_shapes", "parse_wrt", "words_of"]
 _FORM = "Write --shapes 'W=d k; X=m d; y=int m; lam=': sizes by name, led by int or bool, nothing for a single number."
 
 
-def parse_shapes(text: str | None) -> dict[str, str]:
-    """The mapping that 'W=d k; X=m d; y=int m; lam=' means.
+def parse_shapes(text: str | None) -> dict[str, Any]:
+    """The mapping that 'W=d k; X=m d; y=int m; lam=' means; 'params.W=d k; params.b=k' is one of a dict, and 'layers.0.W=d h' of a list.
 
     Raises:
         BadInput: a part is not of the form name=shape, or names an argument twice.
@@ -25,11 +26,34 @@ def parse_shapes(text: str | None) -> dict[str, str]:
         name, equals, shape = (piece.strip() for piece in part.partition("="))
         if not name and not equals:
             continue
-        if not name.isidentifier() or not equals or "=" in shape or name in shapes:
+        if not re.fullmatch(r"[^\W\d]\w*(\.\w+)*", name) or not equals or "=" in shape or name in shapes:
             why = "is there twice" if name in shapes else "is not of the form name=shape"
             raise BadInput(f"In --shapes {text!r}, {part.strip()!r} {why}.", hint=_FORM)
         shapes[name] = shape
-    return shapes
+    tree: dict[str, Any] = {}
+    for name, shape in shapes.items():
+        _put(tree, name.split("."), shape, f"In --shapes {text!r}, {name!r}")
+    return {name: _with_lists(part) for name, part in tree.items()}
+
+
+def _put(tree: dict[str, Any], path: Sequence[str], shape: str, lead: str) -> None:
+    """Put a shape at a path of keys."""
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+        if not isinstance(tree, dict):
+            raise BadInput(f"{lead} is within something that has a shape already.", hint=_FORM)
+    if path[-1] in tree:
+        raise BadInput(f"{lead} has parts already.", hint=_FORM)
+    tree[path[-1]] = shape
+
+
+def _with_lists(part: Any) -> Any:
+    """The tree with a list where all keys are 0, 1, 2, …"""
+    if not isinstance(part, dict):
+        return part
+    inner = {key: _with_lists(one) for key, one in part.items()}
+    places = [str(k) for k in range(len(inner))]
+    return [inner[k] for k in places] if set(inner) == set(places) else inner
 
 
 def parse_wrt(names: Sequence[str] | None, function: Callable[..., Any]) -> list[str | int | None]:

@@ -33,6 +33,7 @@ from derive.errors import BadInput, DeriveError, NotYet
 from derive.face import Wrt
 from derive.signatures import guessed_shapes
 from derive.trace.shapes import Shapes, annotated_shapes, argument_shapes, place_of
+from derive.trace.trees import packed_in
 
 __all__ = ["check"]
 
@@ -96,7 +97,7 @@ class _Check:
             self.extra = self.reference.extra
         else:
             own = argument_shapes(form.function, form.shapes)
-            self.arguments, self.extra = (*own, *self._incoming(own)), tuple(declared(assume, own))
+            self.arguments, self.extra = (*own, *self._incoming(own)), tuple(declared(assume, own, packed_in(form.function)))
         self.wrt = self._asked(wrt)
         self.several = wrt is not None and not isinstance(wrt, (str, int))
         given = given_layouts(layouts or {}, self.arguments, self.reference.bounds if self.reference is not None else {})

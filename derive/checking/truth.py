@@ -27,7 +27,7 @@ from derive.points import Point, concrete, label_bounds, sizes_of
 from derive.trace import Program, read
 from derive.trace.read import read_form
 from derive.trace.shapes import Shapes, argument_shapes, call
-from derive.trace.trees import Flat, Form, formed
+from derive.trace.trees import Flat, Form, formed, packed_in
 
 __all__ = ["Reference", "Truth", "form_of", "reference_of"]
 
@@ -100,7 +100,7 @@ class Reference:
         shape = self.program.shape if self.program is not None else _value_shape(function, own, self.failure)
         self.kind = "vjp" if shape else "gradient"
         self.arguments = (*own, Argument("dout", shape)) if shape else own
-        self.extra = tuple(declared(assume, own))
+        self.extra = tuple(declared(assume, own, packed_in(function)))
         self._stories: dict[Any, Story | NotYet] = {}
         self._compiled: dict[Any, Callable[..., Any]] = {}
         self._numbers: dict[Any, tuple[Any, dict[str, np.ndarray]]] = {}

@@ -75,7 +75,7 @@ def prove(f: Callable[..., Any], g: Callable[..., Any], shapes: Shapes = None, a
     right, names = matched(g, left, form.shapes)
     if len(left.shape) != len(right.shape) or any(a is not b for a, b in zip(left.shape, right.shape)):
         return Proof("undecided", f"The values have different shapes: {_shape(left)} and {_shape(right)}.")
-    extra = tuple(declared(assume, left.source.arguments))
+    extra = tuple(declared(assume, left.source.arguments, left.source.packed))
 
     return compare(Comparison(left, right, (_runner(f, {}), _runner(g, names)), extra))
 

@@ -28,7 +28,9 @@ from derive.trace.leaves import has_word, names_of, reach_of
 from derive.trace.names import first_names
 from derive.trace.shapes import Shapes, argument_names, argument_shapes, by_name, call, name_of, place_of, plain_of
 
-__all__ = ["Flat", "Form", "Tree", "formed", "notes_of", "source_of"]
+__all__ = ["Flat", "Form", "Tree", "formed", "notes_of", "packed_in", "source_of"]
+
+_LEAF: Any = jax.tree_util.tree_structure(0)
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,12 @@ def source_of(function: Callable[..., Any], arguments: tuple[Argument, ...]) -> 
         text = textwrap.dedent(inspect.getsource(plain_of(function)))
     except (OSError, TypeError):
         text = ""
-    packed = function.packed if isinstance(function, Flat) else ()
-    return Source(name_of(function), text, place_of(function), arguments, packed)
+    return Source(name_of(function), text, place_of(function), arguments, packed_in(function))
+
+
+def packed_in(function: Callable[..., Any]) -> tuple[Packed, ...]:
+    """Which arguments of a function come out of a tree."""
+    return function.packed if isinstance(function, Flat) else ()
 
 
 def notes_of(function: Callable[..., Any]) -> tuple[Assumption, ...]:
@@ -179,7 +185,7 @@ def _named(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, 
 def _flattened(given: Mapping[str, Any]) -> dict[str, tuple[list[tuple[Any, Any]], Any]]:
     """(path, leaf) pairs and the structure, for each argument that is a tree."""
     flat = {name: jax.tree_util.tree_flatten_with_path(spec, is_leaf=is_shape) for name, spec in given.items() if not is_shape(spec)}
-    return {name: found for name, found in flat.items() if not jax.tree_util.treedef_is_leaf(found[1])}
+    return {name: found for name, found in flat.items() if found[1] != _LEAF}
 
 
 def _paths(flat: Mapping[str, tuple[list[tuple[Any, Any]], Any]]) -> list[tuple[str, Any]]:
