@@ -13,10 +13,11 @@ from fractions import Fraction
 from itertools import permutations
 
 from derive.derivation import Assumption, label_in_range
-from derive.index import ONE, Add, At, Delta, Digit, Expr, Index, Iverson, Mul, Num, Poly, Pow, add, fresh, mul, num, sub, walk
+from derive.index import ONE, Add, At, Delta, Digit, Expr, Index, Iverson, Mul, Num, Poly, Pow, Sum, add, fresh, mul, num, sub, walk
 from derive.normal.integers import integral
 from derive.normal.products import Products
 from derive.normal.ring import P1, atom, depends, is_number, number
+from derive.rules.places import is_rank
 from derive.rules.value import letter_for
 
 __all__ = ["Ranges", "Solution", "combined", "under"]
@@ -45,6 +46,8 @@ class Ranges(Products):
         """Whether `value` lies in 0 … size − 1 of b; for a label that is assumed and recorded."""
         if isinstance(value, Index) and value.size is b.size:
             return True
+        if any(isinstance(part, Sum) for part in walk(value)):
+            return is_rank(value, b.size)
         if any(isinstance(part, At) for part in walk(value)):
             self.assume_label(value, b.size)
             return True
@@ -70,7 +73,7 @@ class Ranges(Products):
 
     def _solved_for(self, a: Delta, b: Index) -> Solution | None:
         value = self.solved(self.sub(self.canonical(a.args[0]), self.canonical(a.args[1])), b)
-        if value is None:
+        if value is None or any(isinstance(part, Sum) for part in walk(value)):
             return None
         written = self.index_form(self.written(value))
         certain = self.below(value, self.canonical(b.size))

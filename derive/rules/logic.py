@@ -13,8 +13,9 @@ from jax import lax
 from derive.derivation import Assumption
 from derive.errors import NotYet
 from derive.index import ONE, ZERO, Add, At, Const, Expr, Fn, Index, Iverson, Stop, Sum, Where, add, mul, num, sub
+from derive.rules.places import evidently_not_negative
 from derive.rules.primitives import Equation, declare, elementwise
-from derive.rules.structure import reduction
+from derive.rules.reducing import reduction
 from derive.rules.truth import above, at_least, both, defined, either, equal, finite, given, is_bit, opposite
 from derive.rules.value import Value
 
@@ -37,6 +38,8 @@ def _select(e: Equation) -> Value:
             return u
         if u is NAN or v is NAN:
             return _defined(e, q if u is NAN else opposite(q), v if u is NAN else u)
+        if e.kind == "bool" and {u, v} == {ONE, ZERO}:
+            return q if v is ONE else opposite(q)
         return Where(q, given(v, q, holds=True), given(u, q, holds=False))
     return elementwise(choose, e.inputs, e.shape, e.kind, masks=False)
 
@@ -55,7 +58,7 @@ def _wraps(q: Expr, u: Expr, v: Expr) -> bool:
 
 def _not_negative(e: Equation, u: Expr) -> None:
     """An index that is computed is assumed not to be negative; labels count from 0 by an assumption of their own."""
-    if not isinstance(u, (At, Index)):
+    if not (isinstance(u, At) or evidently_not_negative(u)):
         e.assume(Assumption("an index is not negative", at_least(u, ZERO)))
 
 

@@ -12,6 +12,7 @@ from jax import lax
 
 from derive.derivation import Assumption, label_in_range
 from derive.index import ONE, ZERO, Expr, Index, Iverson, Num, Where, add, delta, digit, mul, num, sub
+from derive.rules.places import at_place, is_place
 from derive.rules.primitives import Equation, declare, uses_label
 from derive.rules.sizes import size
 from derive.rules.value import Value, is_one
@@ -115,7 +116,7 @@ def _gather(e: Equation) -> Value:
             elif axis in g.start_index_map:
                 assume_in_range(e, start, starts_on(x.shape[axis], sizes[axis]))
             picked.append(ZERO if is_one(x.shape[axis]) else shifted(offsets[axis], start) if axis in offsets else start)
-        return x.at(*picked)
+        return at_place(x.at, picked)
     return Value(e.shape, at, x.kind)
 
 
@@ -131,7 +132,7 @@ def _dynamic_slice(e: Equation) -> Value:
             if length is not n and start is not add(num(-1), n):
                 assume_in_range(e, start, starts_on(n, length))
             picked.append(ZERO if is_one(n) else start if is_one(length) else shifted(i[axis], start))
-        return x.at(*picked)
+        return at_place(x.at, picked)
     return Value(e.shape, at, x.kind)
 
 
@@ -191,6 +192,8 @@ def _literally_inside(label: Expr, n: Expr) -> bool:
 
 def assume_in_range(e: Equation, label: Expr, n: Expr) -> None:
     """Record that an index lies in 0 … n − 1, unless that is evident."""
+    if is_place(label):
+        return
     if uses_label(label):
         e.assume(label_in_range(label, n))
     elif not (label is ZERO or (isinstance(label, Index) and label.size is n) or _literally_inside(label, n)):

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from derive.errors import NotYet
-from derive.index import ONE, ZERO, Expr, Index, Iverson, Num, Sum, Where, add, delta, mul, sub, substitute, walk
+from derive.index import ONE, ZERO, Expr, Index, Iverson, Num, Sum, Where, add, mul, sub, substitute, walk
 from derive.rules.picking import assume_in_range, held, label_at, shifted, starts_on
+from derive.rules.places import same_place
 from derive.rules.primitives import Equation, declare, uses_label
 from derive.rules.structure import bound
 from derive.rules.value import Value, is_one
@@ -31,7 +32,7 @@ def _update_slice(e: Equation) -> Value:
             start = ZERO if length is n else held(s.at(), starts_on(n, length))
             if length is not n:
                 assume_in_range(e, start, starts_on(n, length))
-                inside += [delta(j, start)] if is_one(length) else [Iverson(">=", sub(j, start)), Iverson(">", sub(add(start, length), j))]
+                inside += [same_place(j, start)] if is_one(length) else [Iverson(">=", sub(j, start)), Iverson(">", sub(add(start, length), j))]
             where.append(ZERO if is_one(length) else shifted(j, start, minus=True))
         return Where(mul(*inside), v.at(*where), x.at(*i)) if inside else v.at(*where)
     return Value(e.shape, at, x.kind)
@@ -82,7 +83,7 @@ def _landing(e: Equation, i: tuple[Expr, ...]) -> tuple[Expr, Expr, tuple[Index,
             conditions.append((axis, label))
     for axis, label in conditions:
         label = _substituted(label, fixed)
-        hit = mul(hit, delta(i[axis], label))
+        hit = mul(hit, same_place(i[axis], label))
         if uses_label(label):
             assume_in_range(e, label, x.shape[axis])
     windows, each = iter([offsets[axis] for axis in wide]), iter(rows)

@@ -5,9 +5,7 @@ Legend: as in `primitives`; n is a size, g the dimension numbers of a gather or 
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
 
 import jax.numpy as jnp
 
@@ -17,9 +15,7 @@ from derive.index import (
     Add,
     Digit,
     Expr,
-    Extremum,
     Index,
-    Iverson,
     Mul,
     Num,
     Pow,
@@ -29,7 +25,6 @@ from derive.index import (
     fresh,
     mul,
     num,
-    sub,
     substitute,
     walk,
 )
@@ -37,7 +32,7 @@ from derive.rules.primitives import Equation, declare
 from derive.rules.sizes import size
 from derive.rules.value import Value, is_one, letter_for
 
-__all__ = ["apart", "bound", "factors_of", "merged", "reduction", "summed"]
+__all__ = ["apart", "bound", "factors_of", "merged", "summed"]
 
 
 def bound(n: Expr) -> Index:
@@ -134,32 +129,9 @@ def summed(bound: tuple[Index, ...], body: Expr) -> Expr:
     return Sum(*apart(bound, body))
 
 
-def _extreme(which: str) -> Callable[[tuple[Index, ...], Expr], Expr]:
-    return lambda bound, body: Extremum(which, *apart(bound, body))
-
-
 def _transpose(e: Equation) -> Value:
     x, order = e.inputs[0], e.params["permutation"]
     return Value(e.shape, lambda *i: x.at(*(i[order.index(axis)] for axis in range(len(i)))), x.kind)
-
-
-def reduction(build: Callable[[tuple[Index, ...], Expr], Expr]) -> Callable[[Equation], Value]:
-    """How a reduction is read: `build` makes one entry of the indices that are reduced and the body, the same one for the same place."""
-    def read(e: Equation) -> Value:
-        x, axes = e.inputs[0], e.params["axes"]
-        kept = [axis for axis in range(len(x.shape)) if axis not in axes]
-
-        @functools.cache
-        def at(*i: Expr) -> Expr:
-            full: dict[int, Expr] = dict(zip(kept, i))
-            over = []
-            for axis in axes:
-                full[axis] = ZERO if is_one(x.shape[axis]) else bound(x.shape[axis])
-                over += [] if is_one(x.shape[axis]) else [full[axis]]
-            body = x.at(*(full[axis] for axis in range(len(x.shape))))
-            return build(tuple(over), body) if over else body  # type: ignore[arg-type]
-        return Value(e.shape, at, x.kind)
-    return read
 
 
 def _dot_general(e: Equation) -> Value:
@@ -189,17 +161,6 @@ def _squeeze(e: Equation) -> Value:
     return Value(e.shape, at, x.kind)
 
 
-def _cumulative(e: Equation) -> Value:
-    """Σ_{b ≤ i} x_b, or from the end."""
-    x, axis = e.inputs[0], e.params["axis"]
-
-    def at(*i: Expr) -> Expr:
-        b = bound(x.shape[axis])
-        gap = sub(b, i[axis]) if e.params["reverse"] else sub(i[axis], b)
-        return Sum((b,), mul(Iverson(">=", gap), x.at(*(b if a == axis else j for a, j in enumerate(i)))))
-    return Value(e.shape, at, x.kind)
-
-
 declare("dim_as_value", "a size as a number", _dim_as_value, lambda x: x * x.shape[0], x="m d")
 declare("iota", "the index itself", _iota, lambda x: x * jnp.arange(x.shape[1]), x="m d")
 declare("broadcast_in_dim", "repeats along new axes", _broadcast, lambda x: x + jnp.sum(x, axis=1, keepdims=True), x="m d")
@@ -207,8 +168,4 @@ declare("reshape", "axes of size 1 appear or disappear, neighbours merge or come
         lambda x: x.reshape(-1) @ x.reshape(-1) * jnp.max(x.reshape(x.shape[0], 2, -1), axis=1), x="m 2*d")
 declare("transpose", "exchanges axes", _transpose, lambda x: x.T, x="m d")
 declare("squeeze", "drops axes of size 1", _squeeze, lambda x: jnp.squeeze(x[:, None], axis=1), x="m d")
-declare("reduce_sum", "Σ over axes", reduction(summed), lambda x: jnp.sum(x, axis=0), x="m d")
-declare("reduce_max", "the largest along axes", reduction(_extreme("max")), lambda x: jnp.max(x, axis=1), x="m d")
-declare("reduce_min", "the smallest along axes", reduction(_extreme("min")), lambda x: jnp.min(x, axis=1), x="m d")
 declare("dot_general", "Σ over contracted axes", _dot_general, lambda x, w: x @ w, x="m d", w="d k")
-declare("cumsum", "sums so far", _cumulative, lambda x: jnp.cumsum(x, axis=1), x="m d")

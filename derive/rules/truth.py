@@ -7,6 +7,8 @@ a product with 0: 1 + 0 · log x is true wherever log x is defined.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
+from math import prod
 
 from derive.errors import NotYet
 from derive.index import (
@@ -14,6 +16,7 @@ from derive.index import (
     ZERO,
     Add,
     At,
+    Const,
     Delta,
     Expr,
     Extremum,
@@ -27,7 +30,6 @@ from derive.index import (
     Sum,
     Where,
     add,
-    delta,
     mul,
     num,
     product,
@@ -35,10 +37,11 @@ from derive.index import (
     walk,
 )
 from derive.rules.functions import FUNCTIONS
+from derive.rules.places import is_place, same_place
 from derive.rules.reading import INFINITE, MINUS_INFINITY
 
 __all__ = ["above", "at_least", "both", "certainly_positive", "defined", "either", "equal", "finite", "given", "is_bit", "is_integer",
-           "opposite", "true_where_defined"]
+           "may_be_infinite", "opposite", "true_where_defined", "unless_all_masked"]
 
 
 def is_integer(u: Expr) -> bool:
@@ -110,7 +113,9 @@ def equal(u: Expr, v: Expr) -> Expr:
     for bit, other in ((u, v), (v, u)):
         if is_bit(bit) and isinstance(other, Num):
             return bit if other is ONE else opposite(bit) if other is ZERO else ZERO
-    return delta(u, v) if is_integer(u) and is_integer(v) else Iverson("=", sub(u, v))
+    if all(is_integer(side) or is_place(side) for side in (u, v)):
+        return same_place(u, v)
+    return Iverson("=", sub(u, v))
 
 
 # ------------------------------------------------------------------------------------------- combining
@@ -133,7 +138,7 @@ def both(q: Expr, r: Expr) -> Expr:
 
 def either(q: Expr, r: Expr) -> Expr:
     """Whether at least one is true."""
-    if q is ONE or r is ONE:
+    if q is ONE or r is ONE or r is opposite(q):
         return ONE
     return q if r is ZERO or q is r else r if q is ZERO else sub(add(q, r), mul(q, r))
 
@@ -177,13 +182,36 @@ def finite(u: Expr) -> Expr:
     if not any(part in INFINITE for part in walk(u)):
         return true_where_defined(u)
     if isinstance(u, Where):
-        q, yes, no = u.args
-        return either(both(q, finite(yes)), both(opposite(q), finite(no)))
+        return _either_way(u.args[0], finite(u.args[1]), finite(u.args[2]))
     if isinstance(u, Extremum) and _only_below(u):
         return Iverson(">", Sum(u.bound, finite(u.body)))
     if not isinstance(u, (Add, Mul, Stop)):
         raise NotYet("It is asked whether a function of an infinite number is finite.", hint="Ask it of the entries themselves.")
     return mul(*(finite(kid) for kid in u.kids if any(part in INFINITE for part in walk(kid))))
+
+
+def _either_way(q: Expr, yes: Expr, no: Expr) -> Expr:
+    """The truth of one or of the other, as q says."""
+    if yes is no:
+        return yes
+    if no is ZERO:
+        return both(q, yes)
+    return opposite(q) if yes is ZERO and no is ONE else either(q, no) if yes is ONE else Where(q, yes, no)
+
+
+def may_be_infinite(u: Expr) -> bool:
+    """Whether an infinite number occurs in it other than in a mask under a maximum."""
+    return not isinstance(u, Extremum) and (u in INFINITE or u is Const("nan") or any(map(may_be_infinite, u.kids)))
+
+
+def unless_all_masked(u: Expr) -> Iterator[Expr]:
+    """What makes the maxima over masked entries finite, apart from those that a choice guards."""
+    if isinstance(u, Extremum):
+        q = finite(u)
+        yield from () if q is ONE else (q,)
+    elif not isinstance(u, Where):
+        for kid in u.kids:
+            yield from unless_all_masked(kid)
 
 
 def _only_below(u: Extremum) -> bool:
@@ -195,13 +223,40 @@ def _only_below(u: Extremum) -> bool:
 
 
 def given(u: Expr, q: Expr, *, holds: bool) -> Expr:
-    """The entry where q is known to hold, or not to: choices in which it puts an infinite number are decided."""
+    """The entry where q is known to hold, or not to: choices that put an infinite number there are decided as far as they can be."""
+    return _pruned(u, {}, q, holds) or u
+
+
+def _pruned(u: Expr, path: dict[Expr, bool], q: Expr, holds: bool) -> Expr | None:
+    """The entry where q holds or does not, and all that was met on the path to it; None where the two contradict each other."""
+    if _truth(q, path) == (not holds):
+        return None
     if not isinstance(u, Where) or not any(part in INFINITE for part in walk(u)):
         return u
-    verdict = _decides(u.args[0], _known(q, holds))
+    c, yes, no = u.args
+    verdict = _truth(c, {**path, **_known(q, holds)})
     if verdict is not None:
-        return given(u.args[1 if verdict else 2], q, holds=holds)
-    return Where(u.args[0], given(u.args[1], q, holds=holds), given(u.args[2], q, holds=holds))
+        return _pruned(yes if verdict else no, path, q, holds)
+    left, right = (_pruned(side, {**path, **_known(c, truth)}, q, holds) for side, truth in ((yes, True), (no, False)))
+    return Where(c, left, right) if left is not None and right is not None else left or right
+
+
+def _truth(q: Expr, known: dict[Expr, bool]) -> Fraction | None:
+    """The value of a truth value where some others are known, or None."""
+    if q in known:
+        return Fraction(known[q])
+    if isinstance(q, Num):
+        return q.value
+    if isinstance(q, Where):
+        verdict = _truth(q.args[0], known)
+        return None if verdict is None else _truth(q.args[1 if verdict else 2], known)
+    if isinstance(q, (Add, Mul)):
+        parts = [_truth(part, known) for part in q.args[0]]
+        if isinstance(q, Mul) and 0 in parts:
+            return Fraction(0)
+        values = [part for part in parts if part is not None]
+        return None if len(values) < len(parts) else sum(values, Fraction(0)) if isinstance(q, Add) else prod(values, start=Fraction(1))
+    return None
 
 
 def _known(q: Expr, holds: bool) -> dict[Expr, bool]:
@@ -213,16 +268,6 @@ def _known(q: Expr, holds: bool) -> dict[Expr, bool]:
         for part in q.args[0]:
             out |= _known(part, True)
     return out
-
-
-def _decides(q: Expr, known: dict[Expr, bool]) -> bool | None:
-    if q in known:
-        return known[q]
-    if (r := _complement(q)) is not None:
-        inner = _decides(r, known)
-        return None if inner is None else not inner
-    parts = [_decides(part, known) for part in q.args[0]] if isinstance(q, Mul) else []
-    return False if False in parts else True if parts and None not in parts else None
 
 
 def defined(q: Expr, v: Expr) -> Expr:

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import linecache
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-import jax
 import numpy as np
 from jax.extend.core import Literal
 
 from derive.derivation import Argument, Assumption, Definition, Source
 from derive.errors import BadInput, DeriveError, NotYet, Place
-from derive.index import At, Const, Delta, Expr, Extremum, Index, Iverson, Num, array_names, num, size_names
+from derive.index import At, Const, Delta, Expr, Index, Iverson, Num, array_names, num, size_names
 from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.primitives import Equation
 from derive.rules.sizes import size
+from derive.rules.truth import may_be_infinite, unless_all_masked
 from derive.rules.value import Value, indices_for, is_one, scalar
+from derive.trace.constants import array_of_numbers
 from derive.trace.digits import taken_apart
+from derive.trace.jaxprs import function_name, kind_of, needed, tags_of
 from derive.trace.loops import written_out_steps
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
 from derive.trace.trees import Form, notes_of, source_of
 
 __all__ = ["Program", "reachable", "read", "read_form"]
-
-_JAX = os.path.dirname(jax.__file__) + os.sep
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,8 @@ class _Reader:
     def constant(self, value: Any) -> Value:
         array = np.asarray(value)
         if array.ndim:
-            raise NotYet(f"The function uses an array of shape {array.shape} that is not one of its arguments.", place=self.place,
-                         hint="Pass it as an argument, so that it has a name.")
-        return Value((), lambda: self.number(array[()]), _kind(array.dtype))
+            return array_of_numbers(array, kind_of(array.dtype), self.number, self.place)
+        return Value((), lambda: self.number(array[()]), kind_of(array.dtype))
 
     def number(self, value: Any) -> Expr:
         """A literal means its shortest decimal."""
@@ -118,7 +116,7 @@ class _Reader:
 
     def value(self, variable: Any, known: dict[Any, Value]) -> Value:
         if isinstance(variable, Literal):
-            return Value((), lambda: self.number(np.asarray(variable.val)[()]), _kind(np.asarray(variable.val).dtype))
+            return Value((), lambda: self.number(np.asarray(variable.val)[()]), kind_of(np.asarray(variable.val).dtype))
         return known[variable]
 
     # ------------------------------------------------------------------------------------------- walking
@@ -126,12 +124,12 @@ class _Reader:
     def run(self, jaxpr: Any, inputs: Sequence[Value], *, top: bool = False) -> list[Value]:
         known: dict[Any, Value] = dict(zip([*jaxpr.constvars, *jaxpr.invars], inputs))
         fixed = set(jaxpr.constvars) | set(jaxpr.invars)
-        needed, tags = _needed(jaxpr), _tags(jaxpr)
+        live, tags = needed(jaxpr), tags_of(jaxpr)
         for variable in [*fixed] if not top else []:
             if variable in tags:
                 known[variable] = self.define(tags[variable], known[variable])
         for equation in jaxpr.eqns:
-            if equation.primitive.name == "name" or not any(out in needed for out in equation.outvars):
+            if equation.primitive.name == "name" or not any(out in live for out in equation.outvars):
                 continue
             results = self.equation(equation, [self.value(variable, known) for variable in equation.invars])
             for variable, result in zip(equation.outvars, results):
@@ -143,7 +141,7 @@ class _Reader:
         if name == "scan":
             return self.loop(equation, inputs)
         inner = params.get("jaxpr", params.get("call_jaxpr", params.get("fun_jaxpr")))
-        wrapper = WRAPPERS.get(_function_name(params, inner)) if inner is not None else None
+        wrapper = WRAPPERS.get(function_name(params, inner)) if inner is not None else None
         if wrapper is not None and wrapper.fits(inputs):
             return [wrapper.read(inputs)]
         if inner is not None and name in ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint",
@@ -166,7 +164,7 @@ class _Reader:
         out = equation.outvars[0].aval
         floors: list[Expr] = []
         try:
-            result = row.read(Equation(tuple(inputs), params, tuple(size(dim, floors) for dim in out.shape), _kind(out.dtype), self.assume))
+            result = row.read(Equation(tuple(inputs), params, tuple(size(dim, floors) for dim in out.shape), kind_of(out.dtype), self.assume))
         except NotYet as error:
             raise NotYet(error.met, place=error.place or self.line(equation), hint=error.hint) from error
         for n in floors:
@@ -208,8 +206,10 @@ class _Reader:
             return value
         indices, full = indices_for(value.shape, self.reserved)
         body = value.at(*full)
-        if _is_alias(body) or not array_names(body) or _may_be_infinite(body):
+        if _is_alias(body) or not array_names(body) or may_be_infinite(body):
             return value
+        for q in unless_all_masked(body):
+            self.assume(Assumption("at least one entry is not masked", q))
         apart = taken_apart(value, full, body)
         if apart is None:
             return self.add(name, value, indices, body, int(line) if line else 0)
@@ -250,26 +250,6 @@ class _Reader:
                        tuple(f"the literal {text} is read as {exact}" for text, exact in self.literals.items()))
 
 
-def _tags(jaxpr: Any) -> dict[Any, str]:
-    """The first name that the user gave to each variable; a tag may stand after its first use, where a line holds two statements."""
-    tags: dict[Any, str] = {}
-    for equation in jaxpr.eqns:
-        if equation.primitive.name == "name" and not isinstance(equation.invars[0], Literal):
-            tags.setdefault(equation.invars[0], equation.params["name"])
-    return tags
-
-
-def _needed(jaxpr: Any) -> set[Any]:
-    """The variables that the outputs or the named variables depend on."""
-    needed = {variable for variable in jaxpr.outvars if not isinstance(variable, Literal)}
-    for equation in reversed(jaxpr.eqns):
-        if equation.primitive.name == "name":
-            continue
-        if any(out in needed for out in equation.outvars):
-            needed.update(variable for variable in equation.invars if not isinstance(variable, Literal))
-    return needed
-
-
 def reachable(definitions: list[Definition]) -> tuple[Definition, ...]:
     """The definitions that the last one depends on."""
     live, kept = {definitions[-1].name}, []
@@ -278,24 +258,6 @@ def reachable(definitions: list[Definition]) -> tuple[Definition, ...]:
             kept.append(definition)
             live |= array_names(definition.body)
     return tuple(reversed(kept))
-
-
-def _function_name(params: dict[str, Any], inner: Any) -> str:
-    """The name of a function of JAX itself; a function of the user's that has the same name is not one."""
-    info = getattr(getattr(inner, "jaxpr", inner), "debug_info", None)
-    own = str(getattr(info, "func_filename", "")).startswith(_JAX)
-    return str(params.get("name", getattr(info, "func_name", ""))) if own else ""
-
-
-def _kind(dtype: Any) -> str:
-    return "int" if np.issubdtype(dtype, np.integer) else "bool" if dtype == np.bool_ else "float"
-
-
-def _may_be_infinite(node: Expr) -> bool:
-    """Whether an infinite number occurs in it other than in a mask under a maximum."""
-    if isinstance(node, Extremum):
-        return False
-    return (isinstance(node, Const) and node.args[0] != "pi") or any(map(_may_be_infinite, node.kids))
 
 
 def _is_alias(body: Expr) -> bool:

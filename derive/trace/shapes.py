@@ -64,7 +64,8 @@ def argument_shapes(function: Callable[..., Any], shapes: Shapes) -> tuple[Argum
     Args:
         function: the user's function.
         shapes: a mapping from argument name to a jaxtyping-style string, led by `int` or `bool` where it is not a float array
-            (`"int m"`), or a sequence in the order of the arguments; None to read the annotations.
+            (`"int m"`), or a sequence in the order of the arguments; None to read the annotations.  An argument that has a default
+            keeps it where neither this nor an annotation of its shape speaks of it.
 
     Raises:
         BadInput: a shape is missing, is for an unknown argument, or cannot be read.
@@ -76,13 +77,18 @@ def argument_shapes(function: Callable[..., Any], shapes: Shapes) -> tuple[Argum
     arguments = []
     for name, optional in names.items():
         text = given.get(name, annotated.get(name))
-        if text is None and optional:
+        if optional and name not in given and _keeps_default(text, shapes):
             continue
         if text is None:
             raise BadInput(f"The shape of the argument {name!r} is not known.", place=place,
                            hint=f'Annotate it, {name}: Float[Array, "m d"], or pass shapes={{"{name}": "m d", …}} ("" is a scalar).')
         arguments.append(_argument(name, text, place))
     return _apart(tuple(arguments))
+
+
+def _keeps_default(text: str | None, shapes: Shapes) -> bool:
+    """Whether an argument that has a default, and the annotation `text`, stays as it is: a whole number such as an axis, and what is not named."""
+    return text is None or text == "int" or (text == "float" and shapes is not None)
 
 
 def _apart(arguments: tuple[Argument, ...]) -> tuple[Argument, ...]:
@@ -101,10 +107,11 @@ def argument_names(function: Callable[..., Any]) -> dict[str, bool]:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
         raise BadInput(f"{function!r} is not a function with a readable signature.", hint="Pass a plain Python function.") from error
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise NotYet(f"The argument {parameter} takes any number of values.", place=place_of(function), hint="Name the arguments.")
-    return {parameter.name: parameter.default is not parameter.empty for parameter in parameters}
+    named = {p.name: p.default is not p.empty for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    if not named and parameters:
+        raise NotYet(f"The argument {next(iter(parameters))} takes any number of values.", place=place_of(function),
+                     hint="Name the arguments: lambda x, y: f(x, y).")
+    return named
 
 
 def by_name(shapes: Shapes, names: Iterable[str], place: Place | None) -> dict[str, Any]:
