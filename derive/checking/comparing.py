@@ -26,6 +26,7 @@ __all__ = ["Comparing", "Comparison"]
 
 _DIGITS = 1e-6     # a difference below this, in code without a formula, is told as lost digits
 _SHORTENED = 0.6   # the largest gap for which it is asked whether the truth was only rounded
+_LARGEST = 32      # of the sizes at which entries are worked out in many digits
 _BLURRED = 1e5     # by how much differences of a loss in a shorter format are less precise than it
 
 
@@ -69,7 +70,7 @@ class Comparison:
         """What is wrong where that is a loss of digits and no mistake in a formula, in words; else ''."""
         if self.shortened:
             return f"it is the true gradient rounded {self.shortened}; return it as it is"
-        if self.example is None or self.only_ties or self.beyond or self.gap > _DIGITS:
+        if self.example is None or self.only_ties or self.beyond or not 0 < self.gap <= _DIGITS:
             return ""
         return (f"it is off by {self.gap:.0e} of its size, and 64-bit rounding does not explain that: the difference stays in a longer precision. "
                 "Finite differences, constants with few digits, an iteration that stops early or rounded numbers inside leave such a difference")
@@ -135,6 +136,7 @@ class Comparing:
         fit = aligned(claimed, true, self.truth.arguments, self.wrt, point)
         self.notes.update(dict.fromkeys(fit.notes))
         if fit.place is not None:
+            self.gap = np.inf
             claims = float(fit.claimed[fit.place]) if fit.claimed is not None else float("nan")
             self._add("wrong", point, claims, float(true[fit.place]) if true.size else 0.0, fit.place)
             return
@@ -147,16 +149,17 @@ class Comparing:
         if verdict.why:
             self.notes[verdict.why] = None
         self.cost = max(self.cost, verdict.cost)
-        self._measure(point, fit.claimed, true)
+        self._measure(point, fit.claimed, true, verdict.kind == "wrong")
         self._add(verdict.kind, point, *((float(fit.claimed[verdict.place]), float(true[verdict.place])) if verdict.kind != "same" else (0.0, 0.0)),
                   verdict.place)
 
-    def _measure(self, point: Point, claimed: np.ndarray, true: np.ndarray) -> None:
-        """Keep how far apart the two arrays are."""
-        if point.style not in ("wide", "enlarged", "ties") and np.isfinite(claimed).all() and np.isfinite(true).all():
+    def _measure(self, point: Point, claimed: np.ndarray, true: np.ndarray, wrong: bool) -> None:
+        """Keep how far apart the two arrays are, at ordinary numbers and wherever that is wrong."""
+        if wrong or point.style not in ("wide", "enlarged", "ties"):
             self.pairs.append((np.asarray(claimed, dtype=float), true))
             scale = max(1e-6, float(np.max(np.abs(true), initial=0.0)))
-            self.gap = max(self.gap, float(np.max(np.abs(claimed - true), initial=0.0)) / scale)
+            gap = np.where(np.isfinite(true), np.abs(np.nan_to_num(np.asarray(claimed, dtype=float) - true, nan=np.inf)), 0.0)
+            self.gap = max(self.gap, float(np.max(gap, initial=0.0)) / scale)
 
     def _add(self, kind: str, point: Point, claimed: float, true: float, place: tuple[int, ...]) -> None:
         example = Example(point.sizes, self.subject.pasted(point.arrays), claimed, true, place) if kind in ("wrong", "tie", "hole") else None
@@ -208,6 +211,8 @@ class Comparing:
         return replace(sides, error=lambda arrays: truth.error(arrays, wrt) + _BLURRED * max(short, inside))
 
     def _exact(self, point: Point) -> Callable[[Mapping[str, Any], tuple[int, ...]], Any]:
+        if max(point.sizes.values(), default=1) > _LARGEST:
+            return lambda arrays, place: None
         return lambda arrays, place: exact_entry(self.truth, self.wrt, point.sizes, arrays, place)
 
 

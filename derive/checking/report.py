@@ -159,14 +159,15 @@ class Report:
             return next((part.headline for part in self.parts.values() if not part.ok), self.verdict)
         if not level_of(self.verdict):
             return self.verdict
-        return ", but ".join((self.verdict, *self._besides()))
+        besides = ", and ".join(self._besides())
+        return f"{self.verdict}, but {besides}" if besides else self.verdict
 
     def _besides(self) -> Iterator[str]:
         """What keeps a gradient that earned a level from being all right."""
         if self.loss and not level_of(self.loss):
-            yield "the value that is returned is not the reference's"
+            yield "its value is not the reference's"
         if self.own and not level_of(self.own):
-            yield "it is not the derivative of the value that is returned"
+            yield "the gradient is not the derivative of that value"
         yield from (_CLAUSE.split(fault, maxsplit=1)[0] for fault in self.faults[:1])
         if self.uncovered:
             yield "not everything was covered"

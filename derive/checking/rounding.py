@@ -184,9 +184,11 @@ class _Closer:
         return self._rounding(place) if self._rounded(place, middle) else Verdict("wrong", place)
 
     def _rounding(self, place: tuple[int, ...]) -> Verdict:
-        exact = self.sides.exact(self.point.arrays, place)
-        true = self.t[place] if exact is None or mpmath.isnan(exact) else float(exact)
-        relative = abs(float(self.u[place] - true)) / max(1.0, float(np.max(np.abs(self.t))))
+        size = max(1.0, float(np.max(np.abs(self.t))))
+        relative = abs(float(self.u[place] - self.t[place])) / size
+        exact = self.sides.exact(self.point.arrays, place) if relative > _TOLD else None
+        if exact is not None and not mpmath.isnan(exact):
+            relative = abs(float(self.u[place]) - float(exact)) / size
         words = "at large numbers rounding swallows part of the result" if _extreme(self.point) else _INACCURATE
         costly = relative > (_COSTLY_SHORT if self.sides.short or self.sides.inside else _COSTLY) and not _extreme(self.point)
         return Verdict("rounding", place, words if relative > _TOLD else "", relative if costly else 0.0)
@@ -219,11 +221,11 @@ class _Closer:
         """Whether the gap is gone when the same code is run in the longest precision that NumPy has."""
         seen = []
         for arrays, gap in zip(self.beside[:2], self.gaps):
-            long, exact = self.sides.long(precise(arrays)), self.sides.exact(arrays, place)
+            long = self.sides.long(precise(arrays))
             if long is None or long.shape != self.t.shape:
                 return False
-            true = self.sides.true(arrays)[place] if exact is None or mpmath.isnan(exact) else float(exact)
-            seen.append(abs(float(long[place]) - float(true)) * _SHRUNK < abs(float(gap[place])))
+            trues = [lambda at=arrays: self.sides.true(at)[place], lambda at=arrays: self.sides.exact(at, place)]  # the quick one first
+            seen.append(any(_near(long[place], true(), abs(float(gap[place])) / _SHRUNK) for true in trues))
         return bool(seen) and all(seen)
 
     def _jumps(self, place: tuple[int, ...], middle: float) -> bool:
@@ -236,6 +238,11 @@ class _Closer:
             if other is not None and other.shape == self.t.shape:
                 gaps.append(float(other[place]) - float(self.sides.true(arrays)[place]))
         return len(gaps) > 2 and not _steady(np.array(gaps)) and float(np.ptp(gaps)) > middle / 4
+
+
+def _near(a: Any, b: Any, gap: float) -> bool:
+    """Whether two numbers are closer than this; False where the second one is not known."""
+    return b is not None and not mpmath.isnan(b) and abs(float(a) - float(b)) < gap
 
 
 def _steady(gaps: np.ndarray) -> bool:
