@@ -83,11 +83,16 @@ def _in_order(found: list[Expr], places: Places) -> list[Expr] | None:
 
 
 def _by_place(body: Expr, index: Index) -> bool:
-    """Whether each term stands at one given place of a short axis."""
+    """Whether there are formulas for given places of a short axis: one for each term, or for two places or more."""
     if not isinstance(index.size, Num) or not 1 < index.size.value <= _MOST_PIECES:
         return False
-    return all(any(isinstance(factor, Delta) and index in factor.args and isinstance(factor.args[factor.args[0] is index], Num)
-                   for factor in factors_of(term)) for term in terms_of(body))
+    at = [_places_of(term, index) for term in terms_of(body)]
+    return all(at) or len(set().union(*at, *(_places_of(factor, index) for factor in walk(body)))) > 1
+
+
+def _places_of(node: Expr, index: Index) -> set[Expr]:
+    masks = (factor for factor in factors_of(node) if isinstance(factor, Delta) and index in factor.args)
+    return {part for mask in masks for part in mask.args if isinstance(part, Num)}
 
 
 def _stacked(row: Row, index: Index, taken: set[str], places: Places) -> list[Row]:

@@ -15,7 +15,38 @@ __all__ = ["saturate"]
 def saturate(rows: list[Row]) -> list[Row]:
     """The rows with quotients and logarithms of two-term sums of exponentials written as logistic and logaddexp."""
     table = {row.definition.name: row.definition for row in rows}
-    return [replace(row, definition=replace(row.definition, body=_saturated(row.definition.body, table))) for row in rows]
+    return [replace(row, definition=replace(row.definition, body=_saturated(_multiplied(row.definition.body), table))) for row in rows]
+
+
+def _multiplied(node: Expr) -> Expr:
+    """exp(a) (exp b + exp c) as exp(a + b) + exp(a + c): one factor alone may overflow where the other vanishes."""
+    node = rebuild(node, _multiplied)
+    factors = node.args[0] if isinstance(node, Mul) else ()
+    scales = [exponent for factor in factors if (exponent := _own_exponent(factor)) is not None]
+    for place, one in enumerate(factors):
+        terms = [_split(term) for term in one.args[0]] if isinstance(one, Add) else []
+        if scales and terms and all(exponents for exponents, _ in terms):
+            rest = [factor for k, factor in enumerate(factors) if k != place and _own_exponent(factor) is None]
+            return mul(*rest, add(*(mul(*left, Fn("exp", (add(*scales, *exponents),))) for exponents, left in terms)))
+    return node
+
+
+def _split(term: Expr) -> tuple[list[Expr], list[Expr]]:
+    """The exponents among the factors of a term, and the other factors."""
+    factors = term.args[0] if isinstance(term, Mul) else (term,)
+    found = [(_own_exponent(factor), factor) for factor in factors]
+    return [exponent for exponent, _ in found if exponent is not None], [factor for exponent, factor in found if exponent is None]
+
+
+def _own_exponent(node: Expr) -> Expr | None:
+    """The exponent a of exp(a), or −a of 1/exp(a)."""
+    if isinstance(node, Pow) and node.args[1] == -1:
+        inner = _own_exponent(node.args[0])
+        return None if inner is None else neg(inner)
+    if isinstance(node, Fn) and node.args[0] == "exp":
+        exponent: Expr = node.args[1][0]
+        return exponent
+    return None
 
 
 def _saturated(node: Expr, table: Mapping[str, Definition]) -> Expr:

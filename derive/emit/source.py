@@ -23,9 +23,10 @@ from derive.index import Add, Expr, Mul, Num, Size, size_names
 
 __all__ = ["compile_source", "function_name", "jax", "numpy"]
 
-_IMPORTS = {"math": "import math", "jax": "import jax", "jnp": "import jax.numpy as jnp", "np": "import numpy as np"}
-_FULL_NAMES = {"math": "math", "jax": "jax", "jnp": "jax.numpy", "np": "numpy"}
-_OTHER_NAMES = {"math": "math_module", "jax": "jax_module", "jnp": "jax_numpy", "np": "numpy_"}
+_IMPORTS = {"math": "import math", "jax": "import jax", "jnp": "import jax.numpy as jnp", "np": "import numpy as np",
+            "special": "from scipy import special"}
+_FULL_NAMES = {"math": "math", "jax": "jax", "jnp": "jax.numpy", "np": "numpy", "special": "scipy.special"}
+_OTHER_NAMES = {"math": "math_module", "jax": "jax_module", "jnp": "jax_numpy", "np": "numpy_", "special": "scipy_special"}
 
 
 def numpy(story: Story, name: str | None = None) -> str:
@@ -71,7 +72,7 @@ def _source(story: Story, name: str | None, library: str) -> str:
     lines = taken_out(story.source, arguments, lines) + lines
     head = [f"def {name or function_name(story)}({', '.join(parameters(story.source, arguments))}):", *_docstring(story, arguments)]
     text = "\n".join([*head, *(f"    {line}" for line in lines)]) + "\n"
-    imports = [line for module, line in _IMPORTS.items() if re.search(rf"\b{module}\.", "\n".join(lines))]
+    imports = [line for module, line in _IMPORTS.items() if re.search(rf"(?<![\w.]){module}\.", "\n".join(lines))]
     for name_ in sorted(set(_OTHER_NAMES) & set(arguments)):
         text, imports = _module_renamed(text, imports, name_, arguments[name_])
     return "\n".join(imports) + "\n\n\n" + text if imports else text

@@ -55,13 +55,16 @@ FUNCTIONS: dict[str, Spelling] = {
         Spelling("erf", "np.vectorize(math.erf, otypes=[float])({u})", "jax.scipy.special.erf({u})"),
         Spelling("erfc", "np.vectorize(math.erfc, otypes=[float])({u})", "jax.scipy.special.erfc({u})"),
         Spelling("lgamma", "np.vectorize(math.lgamma, otypes=[float])({u})", "jax.scipy.special.gammaln({u})"),
-        Spelling("digamma", "", "jax.scipy.special.digamma({u})"),
+        # Neither has these; SciPy is there wherever JAX is.
+        Spelling("erf_inv", "special.erfinv({u})", "jax.scipy.special.erfinv({u})"),
+        Spelling("digamma", "special.digamma({u})", "jax.scipy.special.digamma({u})"),
+        Spelling("polygamma", "special.polygamma({u}, {v})", "jax.scipy.special.polygamma({u}, {v})"),
     )
 }
 
 CONSTANTS = {"pi": "{np}.pi", "e": "{np}.e", "E": "{np}.e", "inf": "{np}.inf", "-inf": "-{np}.inf", "oo": "{np}.inf"}
 
-_RESERVED = {"np", "jnp", "jax", "math", "float"}
+_RESERVED = {"np", "jnp", "jax", "math", "special", "float"}
 
 
 def function_spelling(name: str, library: str) -> str:
