@@ -14,7 +14,7 @@ from derive.checking.edges import beside_edges
 from derive.checking.formulas import Formulas, equal, on_indices, story_equal
 from derive.checking.numbers import Comparison, Numbers
 from derive.checking.own import OwnLoss, own_program
-from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report, exact_at, level_of
+from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report, exact_at, level_of, sizes_text
 from derive.checking.subject import Subject
 from derive.checking.truth import Reference, Truth
 from derive.checking.unmet import unmet_cases
@@ -204,6 +204,7 @@ class Judge:
         except (NotYet, RecursionError) as error:  # what cannot be explained is wrong all the same
             difference, words = "", (f"the difference is not told as a formula ({type(error).__name__})",)
         notes = () if claimed is not None or self.story is None else self._why_no_formula()
+        difference = "" if difference == "0" else difference
         return replace(self.base, verdict=WRONG, counterexample=self._smallest(), difference=difference, diagnosis=(*words, *notes),
                        assumptions=self._assumptions() if claimed is not None else ())
 
@@ -268,11 +269,19 @@ def value_verdict(subject: Subject, truth: Truth, numbers: Numbers, formulas: Fo
             return PROVED
     if compared.example is not None:
         formula = Differences(story).of_losses(known) if known is not None and story is not None else ""
-        example = compared.example
-        place = ", ".join(f"{n} = {v}" for n, v in example.sizes.items())
-        return f"differs: yours − reference = {formula}" if formula else f"differs (by {example.claimed - example.true:.6g} at {place})"
+        return f"differs: yours − reference = {formula}" if formula not in ("", "0") else _apart_at(compared.example, compared.only_ties)
     found = exact.value_against(truth, wrt)
     return exact_at(found.sizes, found.note) if found.equal else NUMERIC
+
+
+def _apart_at(example: Example, only_ties: bool) -> str:
+    """How two values differ at one point, in words."""
+    place = f" at {sizes_text(example.sizes)}" if example.sizes else ""
+    if not np.isfinite(example.claimed):
+        return f"differs: it is {example.claimed:g}{place}, and the reference is {example.true:.6g}"
+    ties = " where two numbers tie" if only_ties else ""
+    gap = example.claimed - example.true
+    return f"differs{ties} (by {gap:.6g}{place})" if gap else f"differs (it has another shape{place})"
 
 
 def own_loss(subject: Subject, arguments: tuple[Argument, ...], extra: tuple[Assumption, ...], formulas: Formulas | DeriveError) -> OwnLoss:
