@@ -8,6 +8,7 @@ Jacobian.  What the source has a name for already keeps that name: the mean insi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from derive.calculus.quotients import Sources, has_contraction, quotient_of, root_of
@@ -33,7 +34,7 @@ def with_names(definitions: Iterable[Definition], reserved: set[str]) -> list[De
         body = namer.visit(d.body, inside=False, powered=False, top=True)
         if namer.new:
             body = namer.again(body)
-        out += [*namer.taken_out(), Definition(d.name, d.indices, body, d.role, d.shape, d.place)]
+        out += [*namer.taken_out(), replace(d, body=body)]
         namer.learn(out[-1])
     return out
 
