@@ -87,6 +87,12 @@ def test_how_it_was_rounded_is_told(name: str, words: str) -> None:
     assert numbers_of(INEXACT[name], loss, "W", SHAPES).compare("W").slight == f"it is the true gradient rounded {words}; return it as it is"
 
 
+def test_numbers_have_more_digits_than_a_rounded_gradient() -> None:
+    """2x has as many decimals as x has, so that its rounding is not seen at short numbers."""
+    numbers = numbers_of(lambda x: np.round(2 * x, 7), lambda x: jnp.sum(x**2), "x", {"x": "n"})
+    assert "rounded to 7 decimals" in numbers.compare("x").slight
+
+
 def test_a_rounded_gradient_is_not_ok() -> None:
     def rounded(W, X, y):
         value, dW = right(W, X, y)

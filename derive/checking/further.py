@@ -1,6 +1,7 @@
-"""Further points, where code may do something else than at small sizes and general numbers: sizes about a number in its source, arrays of zeros.
+"""Further points, where code may do something else than at small sizes and short numbers: sizes about a number in its source, zeros, long numbers.
 
-A branch such as `if m > 50`, a loop that ends after ten rows or a slice of 32 is right at every small size.
+A branch such as `if m > 50`, a loop that ends after ten rows or a slice of 32 is right at every small size; what is rounded to six decimals is
+right at numbers of three.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def further_points(subject: Subject, truth: Truth) -> Iterator[Point]:
     first = next(iter(truth.points(1)), None)
     if first is None or truth.extra:
         return
+    yield replace(first, arrays={a.name: _uneven(a, first.arrays[a.name]) for a in truth.arguments})
     for argument in truth.arguments:
         if argument.kind == "float" and argument.shape and argument.name != "dout":
             yield replace(first, arrays={**first.arrays, argument.name: np.zeros_like(first.arrays[argument.name])}, style="ties")
@@ -47,6 +49,14 @@ def further_points(subject: Subject, truth: Truth) -> Iterator[Point]:
     sizes = [{name: number + more} for more in (1, 0, 2) for number in numbers for name in names]
     found = (_resized(truth.arguments, truth.bounds, first, one) for one in sizes)
     yield from itertools.islice((point for point in found if point is not None), _POINTS)
+
+
+def _uneven(argument: Argument, value: Any) -> Any:
+    """Nearly the same numbers, with as many digits as 64-bit has."""
+    if argument.kind != "float" or is_strength(argument):
+        return value
+    shape = np.shape(value)
+    return np.asarray(value * np.random.default_rng([11, *shape]).uniform(0.9, 1.1, shape))[()]
 
 
 def _numbers(subject: Subject) -> list[int]:

@@ -92,8 +92,10 @@ class Numbers:
         other = Comparing(self.subject, self.truth, wrt).comparison(self.further())
         if other.example is None or other.only_ties:
             return found if other.example is None or found.example is not None else replace(found, example=other.example, only_ties=True)
-        beyond = f"it is right at small sizes, and wrong at {sizes_text(other.example.sizes)}: the code does something else there"
-        return replace(found, example=other.example, only_ties=False, differing=other.differing, holes=(*found.holes, *other.holes), beyond=beyond)
+        small = other.example.sizes == self.trials()[0].point.sizes
+        beyond = "" if small else f"it is right at small sizes, and wrong at {sizes_text(other.example.sizes)}: the code does something else there"
+        return replace(found, example=other.example, only_ties=False, differing=other.differing, holes=(*found.holes, *other.holes), beyond=beyond,
+                       gap=other.gap, shortened=other.shortened)
 
     def _against(self, truth: Truth, wrt: str) -> Comparison:
         return Comparing(self.subject, truth, wrt).comparison(self.trials())
