@@ -12,7 +12,7 @@ from math import isqrt
 
 from derive.index import At, Delta, Digit, Expr, Index, Iverson, Mono, Num, Poly, walk
 from derive.normal.integers import Integers, integral
-from derive.normal.ring import P0, P1, UNIT, atom, constant, depends, factors, is_indicator, monomial, poly, terms
+from derive.normal.ring import P0, P1, UNIT, atom, constant, depends, factors, is_indicator, monomial, poly, terms, times
 
 __all__ = ["Products"]
 
@@ -167,6 +167,8 @@ class Products(Integers):
                     rest = self._divided(live, lead)
                     raised = {**rest, a: e + 1}
                     tail = poly({m: c for m, c in terms(a) if m is not lead})
+                    if any(times(rest, m) == live for m, _ in terms(tail)):
+                        continue  # an indicator stays when it is divided by, so that this would go round in circles
                     whole = self.sub(self.product(raised), self.mul(self.product(rest), tail))
                     return self.scale(whole, 1 / dict(terms(a))[lead])
         return None

@@ -14,7 +14,7 @@ from fractions import Fraction
 from derive.errors import NotYet
 from derive.index import At, Delta, Expr, Index, Iverson, Mono, Num, Poly
 
-__all__ = ["P0", "P1", "UNIT", "Ring", "atom", "constant", "depends", "factors", "is_indicator", "monomial", "poly", "terms"]
+__all__ = ["P0", "P1", "UNIT", "Ring", "atom", "constant", "depends", "factors", "is_indicator", "monomial", "poly", "terms", "times"]
 
 _MOST_PRODUCTS = 25_000
 UNIT = Mono(frozenset())
@@ -68,6 +68,14 @@ def depends(node: Expr, part: Expr) -> bool:
     if isinstance(part, Index):
         return part in node.free
     return any(depends(kid, part) for kid in node.kids)
+
+
+def times(live: Mapping[Expr, Fraction], m: Mono) -> dict[Expr, Fraction]:
+    """The exponents of a product with one more monomial; an indicator is its own square."""
+    out = dict(live)
+    for a, e in factors(m):
+        out[a] = Fraction(1) if is_indicator(a) else out.get(a, Fraction(0)) + e
+    return {a: e for a, e in out.items() if e}
 
 
 class Ring:

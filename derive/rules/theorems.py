@@ -40,6 +40,7 @@ from derive.index import (
     power,
     sub,
     substitute,
+    walk,
 )
 from derive.rules.functions import FUNCTIONS, derivative
 from derive.rules.reading import MINUS_INFINITY
@@ -151,9 +152,13 @@ def _largest(u: Expr, z: At) -> Expr | None:
 
 def _reaches(u: Expr, top: Expr) -> tuple[Expr, Expr]:
     """(whether u is the largest entry, u); an entry behind a mask is not, where −∞ stands in its place."""
-    if isinstance(u, Where) and u.args[2] is MINUS_INFINITY:
-        hit, entry = _reaches(u.args[1], top)
-        return mul(u.args[0], hit), entry
+    if u is MINUS_INFINITY:
+        return ZERO, ZERO
+    if isinstance(u, Where) and any(part is MINUS_INFINITY for part in walk(u)):
+        (left, entry), (right, other) = (_reaches(side, top) for side in u.args[1:])
+        if u.args[2] is MINUS_INFINITY:
+            return mul(u.args[0], left), entry
+        return Where(u.args[0], left, right), Where(u.args[0], entry, other)
     return Iverson("=", sub(u, top)), u
 
 
