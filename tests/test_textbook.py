@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from layers import LAYERS
 import derive
 from derive import render
 from derive.calculus.measure import Measure, final, measure
-from derive.index import Expr
+from derive.evaluate import Evaluator
+from derive.index import Const, Expr, mul, num
+from derive.rules.constants import WELL_KNOWN, well_known
 
 CLASSIFIER = {"W": "d k", "X": "m d", "y": "int m"}
 SOFT = {"W": "d k", "X": "m d", "y": "m k"}
@@ -130,6 +133,10 @@ def gelu(x):
     return 0.5 * x * (1 + jax.scipy.special.erf(x / jnp.sqrt(2.0)))
 
 
+def gelu_by_distribution(x):
+    return x * jax.scipy.stats.norm.cdf(x)
+
+
 def swish(x):
     return x / (1 + jnp.exp(-x))
 
@@ -207,7 +214,9 @@ FORMS = (
       for name in ("attention", "batched_attention", "causal_attention")),
     Form(derive.vjp, LAYER["attention"][0], "k", LAYER["attention"][1], "(1/√d) Σ p (dp − Σ dp p) q", 2, SCORES),
     Form(derive.vjp, LAYER["attention"][0], "v", LAYER["attention"][1], "Σ dout p", 1),
-    Form(derive.vjp, gelu, "x", {"x": "n d"}, "dout (Φ + φ x)", 2),
+    *(Form(derive.vjp, f, "x", {"x": "n d"}, "dout (Φ + φ x)", 2) for f in (gelu, gelu_by_distribution, LAYER["gelu_exact"][0])),
+    Form(derive.vjp, LAYER["gelu"][0], "x", {"x": "n d"}, "(1/2) dout (1 + tanh u) + √2 du (1 + 0.134145 x²) / √π", 2,
+         (("du", "(1/2) dout x (1 − (tanh u)²)"),)),
     Form(derive.vjp, LAYER["silu"][0], "x", {"x": "n d"}, "dout σ(x) (1 + x (1 − σ(x)))", 0),
     Form(derive.vjp, swish, "x", {"x": "n d"}, "dout s (1 + x (1 − s))", 1),
     Form(derive.vjp, lstm, "x", LSTM, "Σ (ds wo + dt wg + du wi + dv wf)", 9, GATES),
@@ -294,3 +303,21 @@ def test_the_measure_counts_what_is_shown() -> None:
     d = derive.gradient(f, "w", {"x": "m d", "w": "d"})
     assert form(d) == "Σ x (1 − (tanh u)²)"
     assert measure(d.story) == Measure(operations=4, sums=1, introduced=1)
+
+
+def test_a_constant_that_is_spelled_out_is_said() -> None:
+    d = derive.vjp(LAYER["gelu_exact"][0], "x", {"x": "n d"})
+    assert "the literal 0.7071067811865476 is read as 1/√2" in d.assumptions
+    for number, (name, expr) in WELL_KNOWN.items():
+        exact = Evaluator({}, {}).value(expr, {})
+        assert abs(float(exact) - number) <= math.ulp(number) and well_known(number) == (name, expr)
+        assert well_known(math.nextafter(number, 9)) is None or math.nextafter(number, 9) in WELL_KNOWN
+    assert well_known(0.7071067812) is None and well_known(-math.pi) == ("−π", mul(num(-1), Const("pi")))
+
+
+def test_a_distribution_that_is_no_normal_one_keeps_its_branches() -> None:
+    def other(x):
+        v = x / jnp.sqrt(2.0)
+        return x * jnp.where(jnp.abs(v) < 1, 1 + jax.scipy.special.erf(v), 2 - jax.scipy.special.erf(v))
+    d = derive.vjp(other, "x", {"x": "n"})
+    assert "1{" in form(d)

@@ -14,7 +14,27 @@ from fractions import Fraction
 from derive.calculus.quotients import Sources, has_contraction, quotient_of, root_of
 from derive.calculus.spellings import named_part, respelled
 from derive.derivation import Definition
-from derive.index import Add, At, Expr, Extremum, Fn, Index, Mono, Mul, Pow, Stop, Sum, array_names, mul, num, rebuild, substitute, walk
+from derive.index import (
+    Add,
+    At,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    Mono,
+    Mul,
+    Pow,
+    Stop,
+    Sum,
+    Where,
+    array_names,
+    mul,
+    num,
+    rebuild,
+    substitute,
+    walk,
+)
 from derive.normal import Algebra
 from derive.normal.ring import terms
 from derive.rules.value import indices_for
@@ -58,8 +78,11 @@ class _Namer:
             form, free, c = self._form(d.body)
             self.known.setdefault(form, (d.name, tuple(free.index(i) for i in d.indices), c))
 
-    def visit(self, node: Expr, *, inside: bool, powered: bool, top: bool = False) -> Expr:
-        """The node with names in it.  inside: under a function; powered: under a power; top: the whole body, which has a name already."""
+    def visit(self, node: Expr, *, inside: bool, powered: bool, top: bool = False, within: bool = False) -> Expr:
+        """The node with names in it.
+
+        inside: under a function; powered: under a power; top: the whole body, which has a name already; within: an argument of a function.
+        """
         node = respelled(node)
         held = has_contraction(node)
         if inside and held and not shifted(node):
@@ -72,8 +95,8 @@ class _Namer:
         nonlinear = squared or isinstance(node, (Fn, Extremum, Pow)) or (inside and held)
         if isinstance(node, Pow) and isinstance(node.args[0], Sum):
             nonlinear = squared = False
-        changed = rebuild(node, lambda kid: self.visit(kid, inside=nonlinear, powered=squared)) if node.args else node
-        if powered and _is_difference(changed):
+        changed = rebuild(node, lambda kid: self.visit(kid, inside=nonlinear, powered=squared, within=isinstance(node, Fn))) if node.args else node
+        if (powered and _is_difference(changed)) or (within and _is_polynomial(changed)):
             return self.name(changed)
         part = named_part(changed) if not inside else None
         if part is not None:
@@ -167,6 +190,13 @@ def _is_difference(node: Expr) -> bool:
     if not isinstance(node, Add) or shifted(node):
         return False
     return sum(bool(array_names(term)) for term in node.args[0]) > 1
+
+
+def _is_polynomial(node: Expr) -> bool:
+    """A sum with powers in it and without functions, such as c (x + a x³): what depends on it is differentiated by it first."""
+    parts = list(walk(node))
+    return any(isinstance(part, Add) for part in parts) and any(isinstance(part, Pow) and part.args[1] > 1 and part.free for part in parts) \
+        and not any(isinstance(part, (Fn, Sum, Where, Iverson)) for part in parts) and not shifted(node)
 
 
 def shifted(node: Expr) -> bool:

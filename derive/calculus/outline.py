@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from derive.calculus.prepare import Prepared
+from derive.calculus.prepared import Prepared
 from derive.calculus.rewrite import contract
 from derive.index import ONE, ZERO, Add, At, Expr, Index, Mul, Num, Pow, Size, Sum, add, array_names, mul, substitute
 from derive.normal.present import present

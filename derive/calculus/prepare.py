@@ -7,96 +7,32 @@ Legend: D, E are definitions; a body "to reason with" may differ from the one th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
+from derive.calculus.known import contracts, known_sums
 from derive.calculus.naming import UNNAMED, has_contraction, shifted, with_names
+from derive.calculus.prepared import Prepared
 from derive.calculus.rewrite import Chain, differentiated
 from derive.calculus.spellings import density
 from derive.calculus.standard import softmaxes
-from derive.derivation import Definition, Section
+from derive.derivation import Definition
 from derive.index import (
-    Add,
     At,
     Expr,
-    Fn,
     Index,
-    Mul,
     Num,
     Partial,
     Size,
     Sum,
-    add,
     array_names,
     expand,
-    mul,
-    power,
     rebuild,
     substitute,
     walk,
 )
 from derive.normal import Algebra
-from derive.normal.fold import Folder
 from derive.normal.present import cost, present
-from derive.normal.ring import terms
 
 __all__ = ["Prepared", "entry_for", "has_contraction", "prepare", "tied"]
-
-
-@dataclass
-class Prepared:
-    """Definitions with bodies to reason with.
-
-    Attributes:
-        definitions: as written, contractions named.
-        bodies: the body to reason with, by name.
-        algebra: the soft normal form, with the facts about these definitions.
-        folder: writes the names again.
-        sections: what was told while preparing (the shift).
-        skipped: names that no body to reason with mentions any more.
-        facts: known sums, as (left, right).
-        flows: bodies in terms of what a total derivative is taken in, by name.
-    """
-
-    definitions: list[Definition]
-    bodies: dict[str, Expr]
-    algebra: Algebra
-    folder: Folder = field(init=False)
-    sections: list[Section] = field(default_factory=list)
-    facts: list[tuple[Expr, Expr]] = field(default_factory=list)
-    flows: dict[str, Expr] = field(default_factory=dict)
-
-    def by_name(self, name: str) -> Definition:
-        """The definition of that name."""
-        return next(definition for definition in self.definitions if definition.name == name)
-
-    def insert(self, new: Definition, before: Definition) -> None:
-        """Take in one more definition, before another."""
-        self.definitions.insert(self.definitions.index(before), new)
-        self.bodies[new.name] = new.body
-
-    def flow(self, name: str) -> Expr:
-        """The body that says what flows into a definition."""
-        return self.flows.get(name, self.bodies[name])
-
-    def pretty(self, node: Expr) -> Expr:
-        """The expression simplified, with the names written again."""
-        return present(self.algebra, self.folder.fold(self.algebra.canonical(node)))
-
-    def by_parts(self, node: Expr) -> Expr:
-        """The same for each term and each factor on its own: a product of sums stays one."""
-        if isinstance(node, Add):
-            return add(*(self.by_parts(term) for term in node.args[0]))
-        return mul(*(self.pretty(factor) for factor in node.args[0])) if isinstance(node, Mul) else self.pretty(node)
-
-    def refold(self) -> None:
-        """Read the rows again after a body has changed.
-
-        The value itself is no name to be written back where it is a plain product, such as x σ(x): its factors are what a reader knows.
-        """
-        rows = self.definitions[:-1] if _is_plain_product(self.definitions[-1].body) else self.definitions
-        known = [Definition(d.name, d.indices, body) for d in rows for body in dict.fromkeys((self.bodies[d.name], d.body))
-                 if body is self.bodies[d.name] or not shifted(body)]
-        self.folder = Folder(self.algebra, known)
 
 
 def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable[str], inform: Callable[[Algebra], None]) -> Prepared:
@@ -110,7 +46,7 @@ def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable
     _note_signs(ready)
     ready.refold()
     _merge(ready, set(wrt))
-    _known_sums(ready)
+    known_sums(ready)
     ready.refold()
     return ready
 
@@ -165,10 +101,6 @@ def _places(indices: tuple[Index, ...]) -> list[Index]:
     return [Index(f"\N{BULLET}{k}", i.size, 0) for k, i in enumerate(indices)]
 
 
-def _is_plain_product(body: Expr) -> bool:
-    return isinstance(body, Mul) and all(isinstance(f, (Num, At, Fn)) for f in body.args[0])
-
-
 def _note_signs(ready: Prepared) -> None:
     for definition in ready.definitions:
         sign = ready.algebra.sign(ready.algebra.canonical(ready.bodies[definition.name]))
@@ -193,7 +125,7 @@ def _merge(ready: Prepared, wrt: set[str]) -> None:
 
 def _merged(ready: Prepared, definition: Definition, name: str, moving: set[str]) -> bool:
     inner = ready.by_name(name)
-    if _contracts(ready.bodies[name]) or shifted(ready.bodies[name]):
+    if contracts(ready.bodies[name]) or shifted(ready.bodies[name]):
         return False
     body = ready.bodies[definition.name]
     through = expand(body, {name: (inner.indices, ready.bodies[name])})
@@ -215,10 +147,6 @@ def _merged(ready: Prepared, definition: Definition, name: str, moving: set[str]
 
 def _has_sum(node: Expr) -> bool:
     return any(isinstance(part, Sum) for part in walk(node))
-
-
-def _contracts(node: Expr) -> bool:
-    return any(isinstance(part, Sum) and has_contraction(part) for part in walk(node))
 
 
 def _jacobian(ready: Prepared, indices: tuple[Index, ...], body: Expr, name: str) -> Expr:
@@ -263,39 +191,3 @@ def entry_for(body: Expr, name: str, indices: tuple[Index, ...], own: tuple[Inde
 
 def _size_of_axis(i: Expr) -> Expr:
     return i.size if isinstance(i, Index) else Size("?")
-
-
-def _known_sums(ready: Prepared) -> None:
-    """Sum each definition over its axes; keep the sums that are numbers, such as Σ_c p_ic = 1 and, for centred values, Σ_i u_ia = 0."""
-    algebra = ready.algebra
-    for d in ready.definitions:
-        body = ready.bodies[d.name]
-        for axes in [] if _contracts(body) else _axes(d, body):
-            bound = tuple(d.indices[k] for k in axes)
-            total = ready.folder.fold(algebra.canonical(Sum(bound, body)))
-            if total.free or any(array_names(m) for m, _ in terms(total)):
-                continue
-            if len(axes) == 1:
-                algebra.known_sums.setdefault(d.name, []).append((d.indices, axes[0], total))
-            else:
-                algebra.known_totals.setdefault(d.name, []).append((d.indices, axes, total))
-            ready.facts.append((Sum(bound, At(d.name, d.indices)), present(algebra, total)))
-            algebra.forget()
-            _known_square(ready, d, bound)
-
-
-def _known_square(ready: Prepared, d: Definition, bound: tuple[Index, ...]) -> None:
-    """For a standardised x̂ also Σ x̂², which is m var/σ²: that is less than m where σ² = var + ε."""
-    if isinstance(ready.bodies[d.name], Mul):
-        square = power(At(d.name, d.indices), 2)
-        total = ready.folder.fold(ready.algebra.canonical(Sum(bound, power(ready.bodies[d.name], 2))))
-        if len(terms(total)) == 1 and not any(isinstance(part, Sum) for part in walk(total)):
-            ready.facts.append((Sum(bound, square), present(ready.algebra, total)))
-
-
-def _axes(d: Definition, body: Expr) -> list[tuple[int, ...]]:
-    """Each axis, and the axes that a statistic in the body does not have."""
-    each = [(k,) for k in range(len(d.indices))]
-    lacking = {tuple(k for k, i in enumerate(d.indices) if i not in part.free) for part in walk(body)
-               if isinstance(part, At) and part.indices and part.free < frozenset(d.indices)}
-    return [*each, *sorted(axes for axes in lacking if len(axes) > 1)]

@@ -14,7 +14,8 @@ _HALF = num(Fraction(1, 2))
 
 
 def respelled(node: Expr) -> Expr:
-    """The same value as it is taught: mean(x²) − mean(x)² is mean((x − mean x)²), max(0, v) of such a v is v, and a mask is a condition.
+    """The same value as it is taught: mean(x²) − mean(x)² is mean((x − mean x)²), max(0, v) of such a v is v, a mask is a condition,
+    and 1 + erf(v) needs no second spelling for large v.
 
     A mean of squares is at least 0, and where it is 0 all its derivatives are 0 too: so the maximum changes neither, at the kink either.
     """
@@ -22,11 +23,17 @@ def respelled(node: Expr) -> Expr:
         return _variance(node) or node
     if isinstance(node, Where) and isinstance(node.args[0], Where) and node.args[0].args[1:] == (ONE, ZERO):
         return Where(node.args[0].args[0], *node.args[1:])
+    if isinstance(node, Where) and _is_erf_plus_one(node.args[1]):
+        return node.args[1] if Algebra(hard=True).is_zero(Algebra(hard=True).canonical(sub(node, node.args[1]))) else node
     if isinstance(node, Fn) and node.args[0] == "max" and ZERO in node.args[1]:
         other = next((u for u in node.args[1] if u is not ZERO), ZERO)
         spelled = respelled(other)
         return spelled if _mean_of_squares(spelled) is not None else node
     return node
+
+
+def _is_erf_plus_one(node: Expr) -> bool:
+    return _one_plus_erf(node) is not None
 
 
 def _mean_of_squares(node: Expr) -> tuple[list[Expr], Sum] | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from derive.calculus.prepare import Prepared, entry_for
+from derive.calculus.prepare import entry_for
+from derive.calculus.prepared import Prepared
 from derive.calculus.quotients import Sources, has_contraction
 from derive.calculus.rewrite import Chain, contract, differentiated
 from derive.derivation import Definition

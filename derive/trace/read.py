@@ -15,6 +15,7 @@ from derive.derivation import Argument, Assumption, Definition, Source
 from derive.errors import BadInput, DeriveError, NotYet, Place
 from derive.index import At, Const, Delta, Expr, Index, Iverson, Num, array_names, num, size_names
 from derive.rules import PRIMITIVES, WRAPPERS
+from derive.rules.constants import well_known
 from derive.rules.primitives import Equation
 from derive.rules.sizes import size
 from derive.rules.truth import may_be_infinite, unless_all_masked
@@ -109,6 +110,10 @@ class _Reader:
         text = str(value)
         if text in ("-inf", "inf", "nan"):
             return Const(text)
+        constant = well_known(float(value))
+        if constant is not None:
+            self.literals[text] = constant[0]
+            return constant[1]
         exact = Fraction(text)
         if exact != Fraction(float(value)):
             self.literals[text] = str(exact)

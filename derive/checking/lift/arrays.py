@@ -15,6 +15,7 @@ from derive.checking.lift.session import bad, current, refuse
 from derive.checking.lift.sizes import integer, is_size, shape_text
 from derive.checking.lift.storage import Location, Storage
 from derive.index import ONE, ZERO, Const, Expr, Num, num
+from derive.rules.constants import well_known
 
 __all__ = ["Elements", "Operand", "Scalar", "SymbolicArray", "dim", "make", "operand", "shape_text", "size_of", "symbolic"]
 
@@ -251,7 +252,8 @@ def _number(value: Any) -> Expr:
             return Const("-inf")
         if not math.isfinite(value):
             refuse(f"{value} is not a real number")
-        return num(Fraction(str(value)))
+        constant = well_known(float(value))
+        return num(Fraction(str(value))) if constant is None else constant[1]
     return num(int(value))
 
 
