@@ -148,3 +148,12 @@ def test_mixed_blocks():
 def test_a_hessian_needs_a_scalar():
     with pytest.raises(derive.BadInput, match="returns an array"):
         derive.hessian(jnp.tanh, "x", {"x": "n"})
+
+
+@pytest.mark.parametrize(("kind", "case", "text"), [
+    ("jacobian", "softmax", "diag(f) − ffᵀ"), ("hessian", "cross-entropy", "diag(p) − ppᵀ"), ("hessian", "logistic", "Xᵀ diag(s ⊙ (1 − s))X"),
+    ("hessian", "ridge", "2λI + 2XᵀX"), ("jacobian", "normalise", "(I − normalised normalisedᵀ)/r"), ("jacobian", "tanh", "diag(1 − (f ⊙ f))"),
+    ("hessian", "log-sum-exp", "diag(p) − ppᵀ"), ("jacobian", "log-softmax", "I − 1pᵀ")])
+def test_the_textbooks_matrices(kind, case, text):
+    function, wrt, shapes, _ = (JACOBIANS if kind == "jacobian" else HESSIANS)[case]
+    assert getattr(derive, kind)(function, wrt, shapes).matrix().text == text

@@ -14,6 +14,7 @@ from derive.emit import arrays
 from derive.emit.arrays import Value
 from derive.emit.lower import Lowering
 from derive.emit.matrix_forms import (
+    EYE,
     ONES,
     Form,
     NoMatrixError,
@@ -30,7 +31,7 @@ from derive.emit.matrix_names import Names
 from derive.emit.program import needed_rows, stores_of
 from derive.emit.statements import axes_of
 from derive.errors import NotYet
-from derive.index import At, Expr, Num, rebuild, substitute
+from derive.index import Add, At, Delta, Expr, Mul, Num, add, mul, rebuild, substitute
 
 __all__ = ["MatrixForm", "form"]
 
@@ -65,11 +66,23 @@ def _rendered(story: Story, rows: list[Definition], inlined: dict[str, Definitio
     renderer = _Renderer(names)
     try:
         axes = axes_of(result)
-        value = arrays.full(lowering.lower(_with(result.body, inlined), axes), axes)
+        value = arrays.full(lowering.lower(_multiplied_out(_with(result.body, inlined)), axes), axes)
         whole = renderer.form(value)
     except (NoMatrixError, NotYet):
         return None
     return MatrixForm(whole.text, whole.latex, names.legend())
+
+
+def _multiplied_out(body: Expr) -> Expr:
+    """p_b (δ_bc − p_c) as δ_bc p_b − p_b p_c, which reads diag(p) − p pᵀ; scalars stay in front."""
+    if isinstance(body, Add):
+        return add(*map(_multiplied_out, body.args[0]))
+    factors = body.args[0] if isinstance(body, Mul) else ()
+    inner = next((f for f in factors if isinstance(f, Add) and any(isinstance(x, Delta) for part in f.args[0] for x in (part, *part.kids))), None)
+    moving = [f for f in factors if f.free and f is not inner]
+    if inner is None or not moving:
+        return body
+    return mul(*(f for f in factors if not f.free), add(*(mul(part, *moving) for part in inner.args[0])))
 
 
 def _with(body: Expr, inlined: dict[str, Definition]) -> Expr:
@@ -103,7 +116,7 @@ class _Renderer:
         return number_form(data.value) if isinstance(data, Num) else Form(data.name, data.name, 2)
 
     def eye(self, value: Value) -> Form:
-        return Form("I", "I", 2)
+        return EYE
 
     def view(self, value: Value) -> Form:
         inner = self.form(value.args[0])

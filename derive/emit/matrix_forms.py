@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from derive.emit.printer import number_text
 
-__all__ = ["Form", "NoMatrixError", "ONES", "divided", "hadamard", "joined", "number_form", "sandwich", "scaled", "transposed", "wrapped"]
+__all__ = ["EYE", "ONES", "Form", "NoMatrixError", "divided", "hadamard", "joined", "number_form", "sandwich", "scaled", "transposed", "wrapped"]
 
 _LONG_FRACTION = 18  # characters of LaTeX above which a quotient is written 1/m · (…)
 
@@ -61,6 +61,7 @@ def _gap(left: str, right: str) -> str:
 
 
 ONES = Form("1", r"\mathbf{1}", 2)
+EYE = Form("I", "I", 2)
 
 
 def number_form(value: Fraction) -> Form:
@@ -80,8 +81,10 @@ def hadamard(forms: list[Form]) -> Form | None:
 
 
 def sandwich(left: list[Form], middle: Form | None, right: list[Form]) -> Form | None:
-    """diag(v) M diag(w), and v wᵀ where there is no M."""
+    """diag(v) M diag(w), v wᵀ where there is no M, and diag(v) where M is the identity."""
     rows, columns = hadamard(left), hadamard(right)
+    if middle is EYE and (rows is None) is not (columns is None):
+        return _diagonal(rows or columns or ONES)
     if middle is None and rows is not None and columns is not None:
         return joined([wrapped(rows, 1), transposed(columns)])
     parts = [_diagonal(rows)] if rows is not None else []
