@@ -101,3 +101,18 @@ def test_a_type_that_whole_numbers_lead_to_is_not_told() -> None:
 
     report = derive.check(code, lambda w, y: jnp.sum(w**2 * y) / 2, "w", {"w": "n", "y": "int n"})
     assert report.ok and not any("comes back as" in warning for warning in report.warnings)
+
+
+def test_a_gradient_for_one_hot_rows_is_told_what_it_assumes() -> None:
+    def soft(z, Y):
+        return -jnp.mean(jnp.sum(Y * jax.nn.log_softmax(z), axis=1))
+
+    def by_hand(z, Y):
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        return (p / p.sum(axis=1, keepdims=True) - Y) / len(z)
+
+    shapes = {"z": "m k", "Y": "m k"}
+    report = derive.check(by_hand, soft, "z", shapes)
+    assert report.verdict == WRONG and "sums to 1" in report.diagnosis[0] and "assume=['sum(Y, axis=-1) == 1']" in report.diagnosis[0]
+    assert derive.check(by_hand, soft, "z", shapes, ["sum(Y, axis=-1) == 1"]).verdict == PROVED
+    assert not any("sums to 1" in line for line in derive.check(lambda z, Y: 2 * by_hand(z, Y), soft, "z", shapes).diagnosis)

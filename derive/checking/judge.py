@@ -12,6 +12,7 @@ from derive.checking.diagnosis import diagnose, shrunk
 from derive.checking.difference import Differences, apart_in_digits, reasoning
 from derive.checking.edges import beside_edges
 from derive.checking.formulas import Formulas, equal, on_indices, story_equal
+from derive.checking.hints import right_where
 from derive.checking.numbers import Comparison, Numbers
 from derive.checking.own import OwnLoss, own_program
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report, exact_at, level_of, sizes_text
@@ -204,7 +205,7 @@ class Judge:
         except (NotYet, RecursionError) as error:  # what cannot be explained is wrong all the same
             difference, words = "", (f"the difference is not told as a formula ({type(error).__name__})",)
         notes = () if claimed is not None or self.story is None else self._why_no_formula()
-        difference = "" if difference == "0" else difference
+        difference, words = "" if difference == "0" else difference, (*right_where(self.subject, self.truth, self.wrt), *words)
         return replace(self.base, verdict=WRONG, counterexample=self._smallest(), difference=difference, diagnosis=(*words, *notes),
                        assumptions=self._assumptions() if claimed is not None else ())
 
