@@ -138,16 +138,16 @@ def labelled(x: Any, y: Any) -> Any:
     return (x * jax.nn.one_hot(y, x.shape[1])).sum(axis=1)
 
 
-QKV = {"query": "b t n h", "key": "b s n h", "value": "b s n h"}
+QKV = {"query": "b t n 4", "key": "b s n 4", "value": "b s n 4"}
 MASKED = QKV | {"mask": "bool b n t s"}
 
 NN: list[Row] = [
     *(activation(name) for name in (
-        "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "leaky_relu", "log_sigmoid", "mish", "relu", "relu6",
+        "celu", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "leaky_relu", "log_sigmoid", "mish", "relu", "relu6",
         "selu", "sigmoid", "silu", "soft_sign", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "swish", "tanh")),
     Row("log1mexp", jax.nn.log1mexp, X, {"x": "positive"}),
     Row("gelu, exact", partial(jax.nn.gelu, approximate=False), X),
-    Row("glu, axis 0", partial(jax.nn.glu, axis=0), {"x": "4 d"}),
+    Row("glu", jax.nn.glu, {"x": "m 4"}), Row("glu, axis 0", partial(jax.nn.glu, axis=0), {"x": "4 d"}),
     activation("celu", alpha=""), activation("elu", alpha=""), activation("leaky_relu", negative_slope=""), activation("squareplus", b=""),
     Row("softmax", jax.nn.softmax, X), Row("softmax, axis 0", partial(jax.nn.softmax, axis=0), X), Row("softmax, where", jax.nn.softmax, X | {"where": "bool m d"}),
     Row("log_softmax", jax.nn.log_softmax, X), Row("log_softmax, where", jax.nn.log_softmax, X | {"where": "bool m d"}),

@@ -27,6 +27,7 @@ from jax.export import symbolic_shape
 from derive.derivation import Argument
 from derive.errors import BadInput, DeriveError, Never, NotYet, Place
 from derive.index import Expr, Num, size_names
+from derive.trace.numbered import with_numbers
 from derive.trace.shapes import call, name_of, place_of
 
 __all__ = ["SEPARATOR", "first_names", "traced"]
@@ -77,7 +78,18 @@ def traced(function: Callable[..., Any], arguments: Sequence[Argument]) -> Any:
         except DeriveError:
             raise
         except Exception as error:  # whatever the user's own code raises is reported with its line
-            raise _explained(error, function) from error
+            told = _explained(error, function)
+            raise with_numbers(told, arguments, lambda given: _runs(function, given)) from error
+
+
+def _runs(function: Callable[..., Any], arguments: Sequence[Argument]) -> bool:
+    """Whether a function can be traced with these arguments; what it raises has been reported already."""
+    names = [argument.name for argument in arguments]
+    try:
+        jax.make_jaxpr(lambda *values: call(function, dict(zip(names, values))))(*_specs(arguments))
+    except Exception as error:
+        return error is None
+    return True
 
 
 def _one_value(returned: Any, function: Callable[..., Any], names: Sequence[str]) -> Any:
