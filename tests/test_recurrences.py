@@ -6,7 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from variants.recurrent import GRU, RNN_THREE, gru_step_backward_lost_path, gru_step_forward, rnn_backward_stale, rnn_forward
+from variants.recurrent import (
+    GRU,
+    LSTM,
+    RNN_THREE,
+    gru_step_backward_lost_path,
+    gru_step_forward,
+    lstm_step_backward,
+    lstm_step_forward,
+    rnn_backward_stale,
+    rnn_forward,
+)
 
 import derive
 from derive.checking.diagnosis.repeated import repeated
@@ -30,6 +40,11 @@ def test_a_gate_that_is_missing_is_named():
     report = derive.check((gru_step_forward, gru_step_backward_lost_path), GRU.reference, list(GRU.wrt), dict(GRU.shapes))
     assert any("the factor r_ic is missing" in line for line in report.parts["h"].diagnosis)
     assert all(part.verdict == "proved for all sizes" for name, part in report.parts.items() if name != "h")
+
+
+def test_gates_that_are_joined_are_proved():
+    report = derive.check((lstm_step_forward, lstm_step_backward), LSTM.reference, ["x", "h", "c"], dict(LSTM.shapes))
+    assert all(part.verdict == "proved for all sizes" for part in report.parts.values())
 
 
 def test_steps_that_are_alike_change_together():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 from derive.assume import use
 from derive.checking.difference import reasoning
 from derive.checking.lift import CannotLift, LiftedArray, lift
+from derive.checking.lift.pieces import laid_out
 from derive.checking.subject import Subject
 from derive.checking.truth import Truth
 from derive.derivation import Argument, Assumption, Definition, Story
@@ -61,7 +63,8 @@ def formulas_of(subject: Subject, arguments: Sequence[Argument]) -> Formulas:
     for one in (value, *found.values()):
         if isinstance(one, LiftedArray) and not one.body.free <= frozenset(one.indices):
             raise CannotLift("The formula of what is returned is not closed.")
-    return Formulas(value if isinstance(value, LiftedArray) else None, found, lifted.mutated, tuple(lifted.assumptions),
+    known = replace(value, body=laid_out(value.body)) if isinstance(value, LiftedArray) and value.kind == "float" else value
+    return Formulas(known if isinstance(known, LiftedArray) else None, found, lifted.mutated, tuple(lifted.assumptions),
                     tuple(getattr(lifted, "notes", ())), tuple(getattr(lifted, "uncovered", ())))
 
 
@@ -73,7 +76,10 @@ def on_indices(own: LiftedArray, indices: Sequence[Any]) -> Expr | None:
 
 
 def equal(left: Expr, right: Expr, definitions: Sequence[Definition], truth: Truth) -> tuple[bool, bool]:
-    """Whether two expressions have the same normal form, everywhere and ties aside; as the truth's assumptions allow."""
+    """Whether two expressions have the same normal form, everywhere and ties aside; as the truth's assumptions allow.
+
+    The left one may be written with choices between parts that are joined; each choice as it is and as a sum over the parts is tried.
+    """
     if truth.binary:
         left, right = _binary(left, truth.binary), _binary(right, truth.binary)
         definitions = [replace(d, body=_binary(d.body, truth.binary)) for d in definitions]
@@ -81,10 +87,10 @@ def equal(left: Expr, right: Expr, definitions: Sequence[Definition], truth: Tru
     names = set[str]().union(*map(array_names, (left, right, *(d.body for d in definitions))))
     deciders = _KEPT.setdefault(truth, _Deciders())
     ties_aside = False
-    for opaque in dict.fromkeys((smooth, frozenset[str]())):
+    for opaque, form in itertools.product(dict.fromkeys((smooth, frozenset[str]())), dict.fromkeys((left, laid_out(left)))):
         algebra = deciders.given(definitions, opaque, truth, names)
         try:
-            gap = algebra.sub(algebra.canonical(left), algebra.canonical(right))
+            gap = algebra.sub(algebra.canonical(form), algebra.canonical(right))
             if algebra.is_zero(gap):
                 return True, True
             ties_aside = ties_aside or algebra.is_zero(without_ties(algebra, gap))

@@ -10,7 +10,6 @@ from typing import Any
 from derive.checking.lift.arrays import SymbolicArray, operand
 from derive.checking.lift.choices import Decision
 from derive.checking.lift.filling import filled
-from derive.checking.lift.pieces import laid_out
 from derive.checking.lift.session import CannotLift, current, new_index
 from derive.checking.lift.sizes import same
 from derive.checking.lift.storage import Storage, choose, unwritten
@@ -72,7 +71,7 @@ def output(value: Any) -> Any:
         if not copy.body.free <= set(indices):
             raise CannotLift("an entry depends on an index that is no axis of its array", place=found.storage.place)
         body = filled(copy.body)
-        return LiftedArray(sizes, indices, laid_out(body) if found.kind == "float" else body, found.kind, found.storage.owner, found.storage.place)
+        return LiftedArray(sizes, indices, body, found.kind, found.storage.owner, found.storage.place)
     if found.entry(()).free:
         raise CannotLift("a number depends on an index", place=getattr(value, "place", None))
     return LiftedArray((), (), found.entry(()), found.kind, None, getattr(value, "place", None))

@@ -1,5 +1,5 @@
-"""What is joined of parts, written as a sum of the parts, each where it lies, and sums over it as sums over each part: the form that
-derivatives of slices have.
+"""What is joined of parts of which one is a single place, as a weight in front: written as a sum of the parts, each where it lies, and sums over
+it as sums over each part, the form that derivatives of slices have.  Longer parts alone are left as choices, which are decided faster.
 
 Legend: a part is what an array holds where lo ≤ i ≤ hi, for one of its indices i.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from derive.checking.lift.filling import interval
 from derive.checking.lift.infinite import infinite
-from derive.checking.lift.session import new_index
 from derive.checking.lift.sizes import at_least, integer
 from derive.checking.lift.storage import choose, picked
-from derive.index import ONE, ZERO, Expr, Index, Iverson, Sum, Where, add, delta, mul, rebuild, sub, substitute, walk
+from derive.index import ONE, ZERO, Expr, Index, Iverson, Sum, Where, add, delta, fresh, mul, rebuild, sub, substitute, walk
+from derive.rules.value import letter_for
 
 __all__ = ["laid_out"]
 
@@ -40,7 +40,7 @@ def _laid_out(body: Expr, known: _Known) -> Expr:
 
 
 def _parts(body: Expr) -> tuple[Index, list[_Part]] | None:
-    """An index, and (lo, hi, value) for the parts that follow upon each other along it; None where the choice is none between such."""
+    """An index, and (lo, hi, value) for the parts that follow upon each other along it, one of them a single place; None for other choices."""
     found: list[_Part] = []
     start: Expr = ZERO
     axis: Index | None = None
@@ -53,7 +53,8 @@ def _parts(body: Expr) -> tuple[Index, list[_Part]] | None:
         start, body = integer(add(piece[2], ONE)), body.args[2]
     if axis is None or infinite(body) or any(infinite(value) for _, _, value in found):
         return None
-    return axis, found if at_least(start, axis.size) else [*found, (start, integer(sub(axis.size, ONE)), body)]
+    parts = found if at_least(start, axis.size) else [*found, (start, integer(sub(axis.size, ONE)), body)]
+    return (axis, parts) if any(low is high for low, high, _ in parts) else None
 
 
 def _condition(index: Index, low: Expr, high: Expr) -> Expr:
@@ -66,7 +67,7 @@ def _condition(index: Index, low: Expr, high: Expr) -> Expr:
 def _over(total: Sum, index: Index, low: Expr, high: Expr) -> Expr:
     """The sum over one part alone."""
     length = integer(add(sub(high, low), ONE))
-    one = None if length is ONE else new_index(length)
+    one = None if length is ONE else fresh(Index(letter_for(length), length, 0))
     body = _settled(substitute(total.body, {index: low if one is None else integer(add(low, one))}), {})
     bound = tuple(b for b in (one if b is index else b for b in total.bound) if b is not None)
     return Sum(bound, body) if bound else body
