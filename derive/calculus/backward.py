@@ -35,7 +35,10 @@ Flow = tuple[tuple[Index, ...], dict[Expr, Expr], Expr, bool]
 
 @dataclass(frozen=True)
 class Use:
-    """A place that n flows into: the definition (or the loss) with its body, its own cotangent, and whether that is for one example."""
+    """A place that n flows into: the definition (or the loss) with its body, its own cotangent, and whether that is for one example.
+
+    Where it is, the index of the example is called as the outline calls it, in the indices, the body and the cotangent alike.
+    """
 
     name: str
     indices: tuple[Index, ...]
@@ -107,7 +110,7 @@ class Backward:
         entry = At(n, own)
         if known is not None:
             indices, at, value = known
-            swap: dict[Expr, Expr] = {i: renaming[i] for i in indices}
+            swap: dict[Expr, Expr] = {i: renaming[mine] for i, mine in zip(indices, use.indices)}
             swap.update({a: b for a, b in zip(at.indices, own) if a not in indices})
             ties = (delta(swap[a], b) for a, b in zip(at.indices, own) if a in indices)
             local = mul(substitute(value, swap), *ties)
@@ -120,12 +123,13 @@ class Backward:
         """The cotangent of a definition from those of its uses; it is named where that helps."""
         uses = [use for use in self.uses if d.name in array_names(use.body)]
         flows = [self._flow(use, d.name) for use in uses]
-        single = bool(uses) and all(flow[3] for flow in flows)
-        chain = self._chain_to(d.name, d.indices, uses, flows, single)
+        example = self._example_of(flows)
+        single = example is not None
+        chain = self._chain_to(d.name, d.indices, uses, flows, single, example)
         bar = chain.current
         if bar is ZERO:
             return
-        named = self._worth_a_name(d, bar, single)
+        named = self._worth_a_name(d, bar, example)
         name = unused(f"d{d.name}", self.reserved | {x.name for x in self.ready.definitions})
         if named:
             chain.prose = f"{chain.prose} The result of this section is called {name} from here on.".strip()
@@ -135,7 +139,20 @@ class Backward:
             seeds = tuple(i for i in self.seed_indices if i in bar.free)
             self.cotangents.append(Definition(name, (*seeds, *d.indices), bar, "cotangent", (*(i.size for i in seeds), *d.shape), None, meaning))
             bar = At(name, (*seeds, *d.indices))
-        self.uses.append(Use(d.name, d.indices, self.ready.flow(d.name), bar, single))
+        self.uses.append(self._use_of(d, bar, example))
+
+    def _example_of(self, flows: Sequence[Flow]) -> Index | None:
+        """The index of n that is the example, where that is one and the same for all uses of n."""
+        found = {renaming.get(self.plan.example) if single and self.plan.example is not None else None for _, renaming, _, single in flows}
+        only = next(iter(found)) if len(found) == 1 else None
+        return only if isinstance(only, Index) else None
+
+    def _use_of(self, d: Definition, bar: Expr, example: Index | None) -> Use:
+        """The use that d makes of others; where its index of the example has another name than in the outline, the two names are exchanged."""
+        called = self.plan.example
+        names: dict[Expr, Expr] = {example: called, called: example} if example is not None and called is not None and example is not called else {}
+        indices = tuple(i if (new := names.get(i)) is None else new for i in d.indices)
+        return Use(d.name, indices, substitute(self.ready.flow(d.name), names), substitute(bar, names), example is not None)  # type: ignore[arg-type]
 
     def _label(self, single: bool, shown: Index | None = None) -> At:
         last = self.ready.definitions[-1]
@@ -167,7 +184,7 @@ class Backward:
         forms = [self.ready.pretty(chain.current), self.ready.pretty(add(*factored)), self.ready.by_parts(chain.current)]
         return chain.polish("names written back", min(forms, key=lambda form: (cost(form), terms_in(form))))
 
-    def _worth_a_name(self, d: Definition, bar: Expr, single: bool) -> bool:
+    def _worth_a_name(self, d: Definition, bar: Expr, example: Index | None) -> bool:
         """Name a cotangent that contains a contraction, or that makes what follows shorter."""
         if cost(bar) <= 2:
             return False
@@ -178,7 +195,7 @@ class Backward:
             return True
         inputs = [n for n in array_names(body) if n in self.moving or n == self.wrt]
         opaque = At(f"d{d.name}", d.indices)
-        spent = [sum(cost(self._quick(Use(d.name, d.indices, body, b, single), n)) for n in inputs) for b in (bar, opaque)]
+        spent = [sum(cost(self._quick(self._use_of(d, b, example), n)) for n in inputs) for b in (bar, opaque)]
         return 10 * spent[0] > 9 * (cost(bar) + spent[1])
 
     def _quick(self, use: Use, n: str) -> Expr:

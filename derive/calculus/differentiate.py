@@ -124,9 +124,13 @@ class _Builder(Jacobians):
         uses = [use for use in self.uses if self.wrt in array_names(use.body)]
         parts: list[Expr] = []
         singles = [use for use in uses if use.single]
-        ties = {self._flow(use, self.wrt)[3] for use in singles}
+        flows = [self._flow(use, self.wrt) for use in singles]
+        ties = {flow[3] for flow in flows}
+        tied_to = self._example_of(flows)
+        if ties == {True} and tied_to is None:  # tied to the example, and not by the same axis
+            ties = {True, False}
         if len(ties) == 1:
-            parts.append(self._examples(singles, own, tied_to=ties == {True}))
+            parts.append(self._examples(singles, own, tied_to))
         others = [use for use in uses if not use.single or len(ties) > 1]
         if others:
             chain = self._chain_to(self.wrt, own, others, [self._flow(use, self.wrt) for use in others], False)
@@ -136,11 +140,11 @@ class _Builder(Jacobians):
             parts.append(self._direct(own))
         return self._result(parts, own)
 
-    def _examples(self, uses: list[Use], own: tuple[Index, ...], *, tied_to: bool) -> Expr:
-        """∂ℓ_i/∂n first, then the weighted sum over the examples."""
+    def _examples(self, uses: list[Use], own: tuple[Index, ...], tied_to: Index | None) -> Expr:
+        """∂ℓ_i/∂n first, then the weighted sum over the examples; `tied_to` is the index of n that is the example, if there is one."""
         example = self.plan.example
         assert example is not None
-        shown = example if tied_to or example not in own else Index(example.name, example.size, SEED)
+        shown = tied_to or (example if example not in own else Index(example.name, example.size, SEED))
         chain = self._chain_to(self.wrt, own, uses, [self._flow(use, self.wrt, {example: shown}) for use in uses], True, shown)
         self.sections.append(chain.section())
         all_of = fresh(example)
