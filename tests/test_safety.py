@@ -202,7 +202,7 @@ TABLE = [
     (binary, binary_loss, "w", BINARY, False, "the log of a number that underflowed"),
     (binary, unstable_loss, "w", BINARY, False, "the log of a number that underflowed"),
     (squeezed, squares, "x", {"x": "a b"}, True, "with b = 1 the gradient with respect to x has shape"),
-    (column, squares, "x", VECTOR, True, "has shape (n, 1), and x has (n,)"), (row, squares, "x", VECTOR, False, "has shape (1, n), and x has (n,)"),
+    (column, squares, "x", VECTOR, True, "has shape (n, 1), and x has (n,)"), (row, squares, "x", VECTOR, True, "has shape (1, n), and x has (n,)"),
     (lambda x: (np.array([[np.sum(x**2) / 2]]), x.copy()), squares, "x", VECTOR, False, "array of shape (1, 1), not a number"),
 ]
 

@@ -52,7 +52,7 @@ def run(functions: Sequence[Callable[..., Any]], wrt: Sequence[str], arrays: Map
         return split(functions[0](*given[:len(inspect.signature(functions[0]).parameters)]), wrt)
     out, cache = functions[0](*given)
     value = np.array(out)
-    return Result(value, in_order(functions[1](dout, cache), wrt))
+    return Result(value, in_order(functions[1](np.array(dout), cache), wrt))
 
 
 @cache

@@ -30,14 +30,14 @@ def returned_shapes(setting: Setting) -> Iterator[Finding]:
 
 
 def _shaped(setting: Setting, point: Point, name: str, array: np.ndarray) -> Finding | None:
-    """That a gradient has another shape than its argument; a fault where a step along it would change the argument's shape."""
+    """That a gradient has another shape than its argument, even where the two can be subtracted: at other sizes, or elsewhere, they cannot."""
     due, own = np.shape(point.arrays[name]), setting.own_name(name)
     if array.shape == due or array.size != int(np.prod(due)):
         return None
     shapes = [shape_words(shape, point) for shape in (array.shape, due)]
     words = f"the gradient with respect to {own} has shape {shapes[0]}, and {own} has {shapes[1]}"
     grown = not _keeps(due, array.shape)
-    return Finding(f"{words}: {own} − step · gradient would have another shape" if grown else words, grown, name)
+    return Finding(f"{words}: {own} − step · gradient would have another shape" if grown else words, True, name)
 
 
 def _keeps(due: tuple[int, ...], own: tuple[int, ...]) -> bool:
