@@ -11,13 +11,13 @@ from fractions import Fraction
 from math import isqrt
 
 from derive.index import At, Delta, Digit, Expr, Index, Iverson, Mono, Num, Poly, walk
-from derive.normal.integers import Integers, integral
+from derive.normal.comparisons import Comparisons
 from derive.normal.ring import P0, P1, UNIT, atom, constant, depends, factors, is_indicator, monomial, poly, terms, times
 
 __all__ = ["Products"]
 
 
-class Products(Integers):
+class Products(Comparisons):
     """Multiplication of atoms.  `hard` is the mode that decides equality; the other mode keeps what a reader wants to see."""
 
     def __init__(self, *, hard: bool = False) -> None:
@@ -41,7 +41,7 @@ class Products(Integers):
     def product(self, powers: Mapping[Expr, Fraction]) -> Poly:
         """A product of powers of atoms, simplified."""
         live = {a: left for a, e in powers.items() if (left := self._exponent(a, e))}
-        for rule in (self._contract_delta, self._exclude, self._bounds, self._at_zero, self._multiply_out, self._reduce):
+        for rule in (self._contract_delta, self.exclude, self.bounds, self._at_zero, self._multiply_out, self._reduce):
             result = rule(live)
             if result is not None:
                 return result
@@ -69,54 +69,6 @@ class Products(Integers):
                 if any(b is not a and depends(b, old) for b in live):
                     rest = self.prod(self.power(self.substituted(b, {old: new}), e) for b, e in live.items() if b is not a)
                     return self.mul(rest, atom(a))
-        return None
-
-    def _exclude(self, live: dict[Expr, Fraction]) -> Poly | None:
-        """1{p > 0} 1{p = 0} = 0 and 1{p > 0} 1{−p > 0} = 0; so are two deltas of one index with two literals."""
-        for a in live:
-            if isinstance(a, Iverson) and a.args[0] == ">":
-                p, minus = a.args[1], self.scale(a.args[1], -1)
-                if Iverson(">", minus) in live or Iverson("=", p) in live or Iverson("=", minus) in live:
-                    return P0
-        return None
-
-    def _bounds(self, live: dict[Expr, Fraction]) -> Poly | None:
-        """1{p > 0} 1{q > 0} for integers: the second is dropped where q ≥ p, and both exclude each other where p + q ≤ 1."""
-        found = [a for a in live if isinstance(a, Iverson) and isinstance(a.args[1], Poly)]
-        for a in found if len(found) > 1 else []:
-            for b in found:
-                whole = a.args[0] == b.args[0] == ">" and integral(a.args[1]) and integral(b.args[1])
-                p, q = a.args[1], b.args[1]
-                if a is not b and whole and self.surely(self.sub(q, p), 0):
-                    return self._without(live, b)
-                if a is not b and whole and self.surely(self.sub(P1, self.add(p, q)), 0):
-                    return P0
-                together = self._two_comparisons(live, a, b) if self.hard and a is not b and not whole else None
-                if together is not None:
-                    return together
-        return None
-
-    def _without(self, live: Mapping[Expr, Fraction], b: Expr) -> Poly:
-        return self.product({f: e for f, e in live.items() if f is not b})
-
-    def _two_comparisons(self, live: Mapping[Expr, Fraction], a: Iverson, b: Iverson) -> Poly | None:
-        """1{p > 0} 1{q > 0} for reals whose difference, or sum, has a known sign; the same for p = 0 (hard form)."""
-        (first, p), (second, q) = a.args, b.args
-        if second == "=" and first == ">":
-            return None
-        gap, total = self.sub(q, p), self.add(p, q)
-        below = (self.sign(self.scale(gap, -1)), self.sign(self.scale(total, -1)))
-        if first == "=":
-            if second == "=":
-                return P0 if "positive" in (self.sign(gap), self.sign(total), *below) else None
-            return self._without(live, b) if "positive" in (self.sign(gap), self.sign(total)) else P0 if below[0] or below[1] else None
-        if self.sign(gap):
-            return self._without(live, b)
-        if below[1]:
-            return P0
-        if self.sign(total) == "positive":
-            one, other = self._without(live, b), self._without(live, a)
-            return self.sub(self.add(one, other), self._without({f: e for f, e in live.items() if f is not a}, b))
         return None
 
     def cancelled(self, p: Poly) -> Poly:
