@@ -235,11 +235,12 @@ def _chosen(function: Callable[..., Any], name: str, parameters: Mapping[str, An
     told = [{n: known.get(n, way.get(n)) for n in parameters if n in known or n in names} for way in ways]
     if not names or len({repr(one) for one in told}) == 1 or any(shape is None for shape in told[0].values()):
         return ways[0]
-    return next((way for way, shapes in zip(ways, told) if _runs(function, {n: "" if s is None else s for n, s in shapes.items()})), ways[0])
+    given = [{n: "" if s is None else s for n, s in shapes.items()} for shapes in told]
+    return next((way for way, shapes in zip(ways, given) if _raised(function, shapes) is None), ways[0])
 
 
-def _runs(function: Callable[..., Any], shapes: Mapping[str, str]) -> bool:
-    """Whether the function takes arguments of these shapes, at sizes that are all different."""
+def _raised(function: Callable[..., Any], shapes: Mapping[str, str]) -> Exception | None:
+    """What the function raises when it is given arguments of these shapes, at sizes that are all different; None where it takes them."""
     form = formed(function, shapes)
     arguments = argument_shapes(form.function, form.shapes)
     sizes = dict(zip(sizes_of(arguments), _SIZES))
@@ -252,6 +253,6 @@ def _runs(function: Callable[..., Any], shapes: Mapping[str, str]) -> bool:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             call(form.function, arrays)
-    except Exception:  # whatever it raises, it does not take these
-        return False
-    return True
+    except Exception as error:  # whatever it raises, it does not take these
+        return error
+    return None
