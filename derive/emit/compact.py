@@ -16,8 +16,8 @@ __all__ = ["factored", "narrowed"]
 
 def narrowed(rows: list[Row]) -> list[Row]:
     """The rows, where an array is the same along an axis with that axis of size 1; the last row keeps its shape."""
-    for row in rows[:-1]:
-        mine = row.definition
+    for place in range(len(rows) - 1):
+        mine = rows[place].definition
         if mine.role != "argument" and not frozenset(mine.indices) <= mine.body.free:
             rows = _without_axes(rows, mine)
     return rows
@@ -28,6 +28,7 @@ def _without_axes(rows: list[Row], mine: Definition) -> list[Row]:
     wide = [size for size in mine.shape if size is not ONE]
     left = list(mine.indices)
     shape = tuple(size if size is ONE or left.pop(0) in mine.body.free else ONE for size in mine.shape) if len(wide) == len(left) else ()
+    shape = shape if any(size is not ONE for size in shape) or ONE in mine.shape else ()
     less = replace(mine, indices=tuple(mine.indices[place] for place in kept), shape=shape)
 
     def change(node: Expr) -> Expr:

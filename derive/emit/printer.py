@@ -98,6 +98,8 @@ class Printer:
         data: Any = value.data
         coefficient, count = data
         tops = sorted(value.args[:count], key=lambda top: bool(top.axes))
+        if coefficient == -1 and tops and tops[0].kind == "bool":  # NumPy has no minus for masks
+            tops.sort(key=lambda top: top.kind == "bool")
         bottoms = [self.wrap(bottom, _UNARY) for bottom in value.args[count:]]
         head, below = _coefficient(abs(coefficient))
         bottoms = below + bottoms
