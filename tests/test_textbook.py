@@ -222,10 +222,10 @@ FORMS = (
     Form(derive.vjp, lstm, "x", LSTM, "Σ (ds wo + dt wg + du wi + dv wf)", 9, GATES),
     Form(derive.jacobian, softmax, "z", {"z": "k"}, "softmax (δ − softmax)", 0),
     Form(derive.jacobian, softmax_steps, "z", {"z": "k"}, "softmax (δ − softmax)", 0),
-    Form(derive.hessian, cross_entropy, "z", {"z": "k", "y": "k"}, "p (δ − p) Σ y", 0),
-    Form(derive.hessian, cross_entropy, "z", {"z": "k", "y": "k"}, "p (δ − p)", 0, assume=("sum(y) == 1",)),
-    Form(derive.hessian, picked, "z", {"z": "k", "y": "int"}, "p (δ − p)", 0),
-    Form(derive.hessian, logistic, "w", LOGISTIC, "Σ s X X (1 − s)", 0),
+    Form(derive.hessian, cross_entropy, "z", {"z": "k", "y": "k"}, "p (δ − p) Σ y", 1),
+    Form(derive.hessian, cross_entropy, "z", {"z": "k", "y": "k"}, "p (δ − p)", 1, assume=("sum(y) == 1",)),
+    Form(derive.hessian, picked, "z", {"z": "k", "y": "int"}, "p (δ − p)", 1),
+    Form(derive.hessian, logistic, "w", LOGISTIC, "Σ s X X (1 − s)", 1),
 )
 EACH = pytest.mark.parametrize("case", FORMS, ids=lambda case: f"{case.function.__name__}-{case.wrt}{'-assumed' * bool(case.assume)}")
 
