@@ -246,3 +246,16 @@ def test_one_place_that_reads_a_matrix_transposed_is_a_slip() -> None:
     assert not derive.check(slipped, ratings, "u", shapes).ok
     assert derive.check(slipped, ratings, "u", shapes, layouts={"r": "transposed"}).ok
     assert derive.check(meant, ratings, "u", shapes).ok
+
+
+@pytest.mark.parametrize(("factor", "words"), [(lambda X: 2, "2 × the reference"), (lambda X: 1 / 3, "1/3 × the reference"),
+                                               (lambda X: len(X), "m × the reference"), (lambda X: -0.5 / X.shape[1], "−1/(2 d) × the reference")])
+def test_a_loss_that_is_a_multiple_of_the_reference_is_told(factor, words) -> None:
+    def reference(w, X):
+        return jnp.sum(jnp.tanh(X @ w)) + jnp.sum(w ** 2)
+
+    def mine(w, X):
+        c = factor(X)
+        return c * (np.sum(np.tanh(X @ w)) + np.sum(w ** 2)), c * (X.T @ (1 - np.tanh(X @ w) ** 2) + 2 * w)
+    report = derive.check(mine, reference, "w", {"w": "d", "X": "m d"})
+    assert words in report.loss and not report.ok and not report.wrong

@@ -13,6 +13,7 @@ from derive.checking.difference import Differences, apart_in_digits, reasoning
 from derive.checking.edges import beside_edges
 from derive.checking.formulas import Formulas, equal, on_indices, story_equal
 from derive.checking.hints import right_where
+from derive.checking.multiples import multiple
 from derive.checking.numbers import Comparison, Numbers
 from derive.checking.own import OwnLoss, own_program
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, OWN_LOSS, PROVED, UNDECIDED, WRONG, Example, Report, exact_at, level_of, sizes_text
@@ -270,7 +271,10 @@ def value_verdict(subject: Subject, truth: Truth, numbers: Numbers, formulas: Fo
             return PROVED
     if compared.example is not None:
         formula = Differences(story).of_losses(known) if known is not None and story is not None else ""
-        return f"differs: yours − reference = {formula}" if formula not in ("", "0") else _apart_at(compared.example, compared.only_ties)
+        if formula not in ("", "0"):
+            return f"differs: yours − reference = {formula}"
+        share = "" if compared.only_ties else multiple(numbers.trials(), truth)
+        return f"differs: yours = {share}, at each point tried" if share else _apart_at(compared.example, compared.only_ties)
     found = exact.value_against(truth, wrt)
     return exact_at(found.sizes, found.note) if found.equal else NUMERIC
 
