@@ -270,11 +270,11 @@ def value_verdict(subject: Subject, truth: Truth, numbers: Numbers, formulas: Fo
         if known is not None and compared.example is None and equal(known, last.body, reasoning(story), truth)[0]:
             return PROVED
     if compared.example is not None:
-        formula = Differences(story).of_losses(known) if known is not None and story is not None else ""
-        if formula not in ("", "0"):
-            return f"differs: yours − reference = {formula}"
         share = "" if compared.only_ties else multiple(numbers.trials(), truth)
-        return f"differs: yours = {share}, at each point tried" if share else _apart_at(compared.example, compared.only_ties)
+        if share:
+            return f"differs: yours = {share}, at each point tried"
+        formula = Differences(story).of_losses(known) if known is not None and story is not None else ""
+        return f"differs: yours − reference = {formula}" if formula not in ("", "0") else _apart_at(compared.example, compared.only_ties)
     found = exact.value_against(truth, wrt)
     return exact_at(found.sizes, found.note) if found.equal else NUMERIC
 
