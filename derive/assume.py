@@ -8,11 +8,12 @@ not negative, that it takes the values 0 and 1 or −1 and 1 alone, and what its
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from derive.derivation import Argument, Assumption, Packed
 from derive.errors import BadInput, DeriveError, NotYet
@@ -23,7 +24,7 @@ from derive.normal.ring import factors, terms
 from derive.rules.value import indices_for
 from derive.trace import read
 
-__all__ = ["declared", "usable", "use"]
+__all__ = ["declared", "usable", "use", "violated"]
 
 # The operator, and whether the sides are exchanged.
 _OPERATORS: dict[type, tuple[str, bool]] = {ast.Gt: (">", False), ast.GtE: (">=", False), ast.Eq: ("=", False), ast.Lt: (">", True),
@@ -52,6 +53,29 @@ def declared(texts: Sequence[str], arguments: Sequence[Argument], packed: Sequen
             shown = f"{ast.unparse(left)} {_sign(op)} {ast.unparse(right)}"
             out.append(Assumption(shown, _condition(text, named.visit(left), op, named.visit(right), arguments)))
     return out
+
+
+def violated(assumptions: Sequence[Assumption], values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which declared assumptions do not hold for these values, by the names that they use; an equation holds up to rounding."""
+    names = {name: getattr(np, name) for name in dir(np) if not name.startswith("_")} | dict(values)
+    out = []
+    for assumption in assumptions:
+        for left, op, right in _comparisons(assumption.text):
+            first, second = (eval(ast.unparse(side), names) for side in (left, right))  # the user's text
+            if not np.all(_HOLDS[type(op)](np.asarray(first), second if isinstance(op, ast.In) else np.asarray(second))):
+                out.append(assumption.text)
+    return tuple(out)
+
+
+def _equal(left: Any, right: Any) -> Any:
+    rough = max(np.finfo(side.dtype).eps if side.dtype.kind == "f" else 0.0 for side in (left, right))
+    return np.isclose(left, right, rtol=_ROUNDING * rough, atol=_ROUNDING * rough)
+
+
+_ROUNDING = 1000.0
+_HOLDS: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Gt: np.greater, ast.GtE: np.greater_equal, ast.Lt: np.less, ast.LtE: np.less_equal, ast.NotEq: np.not_equal, ast.Eq: _equal,
+    ast.In: lambda left, right: np.isin(left, list(right))}
 
 
 class _Named(ast.NodeTransformer):

@@ -92,7 +92,7 @@ class _Asked:
 
     def derivation(self, name: str, kind: str) -> Derivation:
         """The derivative with respect to one array."""
-        return Derivation(self.function, self.program, differentiate(self.program, name, kind, self.declared))
+        return Derivation(self.function, self.program, differentiate(self.program, name, kind, self.declared), self.declared)
 
     def second(self, row: str, column: str) -> Derivation:
         """The derivative by one array of the gradient with respect to another, or to the same."""
@@ -105,7 +105,7 @@ class _Asked:
         needed = reachable([*bodies, *backward, replace(story.result, role="user", meaning=f"∂{story.label}/∂{row}")])
         program = replace(self.program, definitions=needed, shape=story.result.shape)
         found = differentiate(program, column, "jacobian", self.declared)
-        return Derivation(self.function, program, replace(found, kind="hessian", first=row if row != column else ""))
+        return Derivation(self.function, program, replace(found, kind="hessian", first=row if row != column else ""), self.declared)
 
     # ------------------------------------------------------------------------------------------- with respect to what
 

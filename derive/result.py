@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+
 from derive import emit, render
+from derive.assume import violated
 from derive.derivation import Assumption, Story
 from derive.emit import matrix
 from derive.errors import NotYet
@@ -47,8 +51,8 @@ class Derivation:
     Printing one tells the whole story; in Jupyter it shows as formulas.  Expressions are handed out as SymPy objects.
     """
 
-    def __init__(self, function: Callable[..., Any], program: Program, story: Story) -> None:
-        self._function, self.program, self.story = function, program, story
+    def __init__(self, function: Callable[..., Any], program: Program, story: Story, declared: Sequence[Assumption] = ()) -> None:
+        self._function, self.program, self.story, self._declared = function, program, story, tuple(declared)
 
     # ------------------------------------------------------------------------------------------- SymPy
 
@@ -85,6 +89,12 @@ class Derivation:
         """What the result rests on, in words and symbols; conventions at kinks and readings of literals among them."""
         own = assumption_texts(self.story.assumptions, self._notation)
         return ("theorems over the real numbers, for all sizes ≥ 1", *own, *self.story.conventions)
+
+    def violated(self, *args: Any, **keywords: Any) -> tuple[str, ...]:
+        """Which of the assumptions that were declared do not hold for these arguments of the user's function; an equation holds up to rounding."""
+        given = dict(inspect.signature(self._function).bind(*args, **keywords).arguments)
+        parts = {leaf: eval(text, {"jax": jax, **given}) for packed in self.story.source.packed for leaf, text in packed.reach.items()}
+        return violated(self._declared, {**parts, **given})
 
     @property
     def wrt(self) -> str:

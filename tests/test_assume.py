@@ -172,3 +172,16 @@ def test_check_soft_labels():
     twice = derive.check(lambda z, y: 2 * soft_by_hand(z, y), soft, "z", shapes, ["sum(y, axis=1) == 1"])
     assert twice.wrong
     np.testing.assert_allclose(np.sum(twice.counterexample.arrays["y"], axis=1), 1)
+
+
+def test_given_data_are_checked():
+    given = ["sum(y, axis=1) == 1", "0 < eps < 1", "labels in {0, 1}", "params['s'] > 0"]
+    d = derive.gradient(lambda z, y, eps, labels, params: soft(z, y) * eps * params["s"], "z",
+                        {"z": "m k", "y": "m k", "eps": "", "labels": "int m", "params": {"s": ""}}, given)
+    z = np.zeros((2, 3))
+    good = {"y": np.array([[0.1, 0.2, 0.7], [0.3, 0.3, 0.4]]), "eps": 0.5, "labels": np.array([0, 1]), "params": {"s": 2.0}}
+    assert d.violated(z, **good) == ()
+    assert d.violated(z, **{**good, "y": good["y"].astype(np.float32)}) == ()
+    assert d.violated(z, **{**good, "y": good["y"] + 0.001}) == ("sum(y, axis=1) == 1",)
+    assert d.violated(z, **{**good, "eps": 1.0, "labels": np.array([0, 2])}) == ("eps < 1", "labels in {0, 1}")
+    assert d.violated(z, **{**good, "params": {"s": 0.0}}) == ("params['s'] > 0",)
