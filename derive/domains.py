@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from derive.derivation import Argument, Assumption, Definition
-from derive.index import ONE, At, Expr, Fn, Iverson, Pow, Where, add, neg, sub, substitute, walk
+from derive.index import ONE, At, Expr, Fn, Iverson, MatrixFn, Pow, Where, add, neg, sub, substitute, walk
 from derive.normal import Algebra
 from derive.normal.ring import is_number, number
 from derive.normal.sums import under
@@ -33,6 +33,10 @@ def premises(definitions: Sequence[Definition], algebra: Algebra) -> list[Assump
             if not _evident(op, u, algebra):
                 condition = under(add(ONE, neg(Iverson("=", u))) if op == "!=" else Iverson(op, u), guards)
                 out.setdefault(condition, Assumption(_WORDS[op], condition))
+        for part in walk(body):
+            if isinstance(part, MatrixFn):
+                name = f"the matrix {part.body.args[0]} has" if isinstance(part.body, At) else "the matrix that is inverted has"
+                out.setdefault(part, Assumption(f"{name} an inverse", None))
     return list(out.values())
 
 

@@ -24,6 +24,7 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mono,
     Mul,
     Num,
@@ -167,7 +168,7 @@ class Evaluator:
     def _stop(self, node: Expr, at: Mapping[Index, int]) -> Any:
         return self._value(node.args[0], at)
 
-    def _bound(self, node: Sum | Extremum, at: Mapping[Index, int]) -> list[Any]:
+    def _bound(self, node: Sum | Extremum | MatrixFn, at: Mapping[Index, int]) -> list[Any]:
         ranges = [range(self.size(b.size)) for b in node.bound]
         return [self._value(node.body, {**at, **dict(zip(node.bound, place))}) for place in itertools.product(*ranges)]
 
@@ -178,6 +179,38 @@ class Evaluator:
     def _extremum(self, node: Expr, at: Mapping[Index, int]) -> Any:
         assert isinstance(node, Extremum)
         return (max if node.args[0] == "max" else min)(self._bound(node, at))
+
+    def _matrix(self, node: Expr, at: Mapping[Index, int]) -> Any:
+        """An entry of an inverse, or log |det|; NaN where the matrix has no inverse."""
+        assert isinstance(node, MatrixFn)
+        n = self.size(node.bound[0].size)
+        flat = [mpmath.mpf(u) for u in self._bound(node, at)]
+        rows = [[*flat[r * n:(r + 1) * n], *(mpmath.mpf(r == c) for c in range(n))] for r in range(n)]
+        determinant = _eliminated(rows, n)
+        if determinant == 0:
+            return mpmath.nan
+        if node.args[0] == "logdet":
+            return mpmath.log(abs(determinant))
+        row, column = (int(self._value(i, at)) for i in node.args[1])
+        return rows[row][n + column]
+
+
+def _eliminated(rows: list[list[Any]], n: int) -> Any:
+    """The determinant of the first n columns; they are made the identity, and the rest with them: Gauss and Jordan, with pivots."""
+    product: Any = mpmath.mpf(1)
+    for k in range(n):
+        best = max(range(k, n), key=lambda r: abs(rows[r][k]))
+        if rows[best][k] == 0:
+            return mpmath.mpf(0)
+        if best != k:
+            rows[k], rows[best], product = rows[best], rows[k], -product
+        pivot = rows[k][k]
+        product = product * pivot
+        rows[k] = [u / pivot for u in rows[k]]
+        for r in range(n):
+            if r != k and rows[r][k] != 0:
+                rows[r] = [u - rows[r][k] * v for u, v in zip(rows[r], rows[k])]
+    return product
 
 
 def _rank(u: Expr) -> int:
@@ -203,7 +236,7 @@ _EVALUATE: dict[type, Callable[..., Any]] = {
     Num: Evaluator._number, Const: Evaluator._const, Size: Evaluator._size, Index: Evaluator._index, At: Evaluator._entry,
     Add: Evaluator._add, Mul: Evaluator._mul, Pow: Evaluator._pow, Mono: Evaluator._mono, Poly: Evaluator._poly, Fn: Evaluator._function,
     Delta: Evaluator._delta, Digit: Evaluator._digit, Iverson: Evaluator._iverson, Where: Evaluator._where, Stop: Evaluator._stop,
-    Sum: Evaluator._sum, Extremum: Evaluator._extremum,
+    Sum: Evaluator._sum, Extremum: Evaluator._extremum, MatrixFn: Evaluator._matrix,
 }
 
 

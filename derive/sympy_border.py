@@ -23,6 +23,7 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mono,
     Mul,
     Num,
@@ -209,6 +210,12 @@ class _Crossing:
         kind, bound, body = expr.args
         return (MaxOver if kind == "max" else MinOver)(self.cross(body), *self._limits(bound))
 
+    def matrix(self, expr: Expr) -> Any:
+        name, at, bound, body = expr.args
+        named = isinstance(body, At) and body.indices == bound
+        inside = [sympy.Symbol(body.args[0])] if named else [self.cross(body), *map(self.cross, bound)]
+        return sympy.Function(name, real=True)(*inside, *map(self.cross, at))
+
     def _limits(self, bound: tuple[Index, ...]) -> list[tuple[Any, Any, Any]]:
         return [(self.cross(index), sympy.S.Zero, self.cross(index.size) - 1) for index in bound]
 
@@ -223,5 +230,5 @@ _ROWS: Mapping[type[Expr], Callable[[_Crossing, Expr], Any]] = {
     Add: _Crossing.sum, Mul: _Crossing.product, Pow: _Crossing.power, Mono: _Crossing.mono,
     Poly: _Crossing.poly, Fn: _Crossing.function, Delta: _Crossing.delta,
     Iverson: _Crossing.indicator, Where: _Crossing.choice, Stop: _Crossing.stopped, Partial: _Crossing.partial, Sum: _Crossing.summed,
-    Extremum: _Crossing.extremum,
+    Extremum: _Crossing.extremum, MatrixFn: _Crossing.matrix,
 }

@@ -10,7 +10,7 @@ import numpy as np
 import sympy
 
 from derive.derivation import Definition
-from derive.index import Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mul, Num, Pow, Size, Stop, Sum, Where
+from derive.index import Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, MatrixFn, Mul, Num, Pow, Size, Stop, Sum, Where
 from derive.rules import FUNCTIONS
 
 PLAIN: Mapping[str, Callable[..., Any]] = {
@@ -106,6 +106,13 @@ class Unroller:
 
     def _extremum(self, node: Extremum, at: Mapping[Index, int]) -> Any:
         return (sympy.Max if node.args[0] == "max" else sympy.Min)(*self._bound(node, at))
+
+    def _matrixfn(self, node: MatrixFn, at: Mapping[Index, int]) -> Any:
+        n = int(self(node.bound[0].size, at))
+        whole = sympy.Matrix(n, n, self._bound(node, at))
+        if node.args[0] == "logdet":
+            return sympy.log(sympy.Abs(whole.det()))
+        return whole.inv()[tuple(int(self(i, at)) for i in node.args[1])]
 
     def _bound(self, node: Any, at: Mapping[Index, int]) -> list[Any]:
         places = itertools.product(*(range(int(self(b.size, at))) for b in node.bound))

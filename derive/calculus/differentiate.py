@@ -12,7 +12,7 @@ from derive.calculus.backward import LOSS, SEED, Use, summed, unused
 from derive.calculus.jacobians import Jacobians
 from derive.calculus.naming import UNNAMED
 from derive.calculus.rewrite import Chain, contract
-from derive.calculus.standard import mentioned, occurrences
+from derive.calculus.standard import mentioned, multiplies, occurrences
 from derive.derivation import Assumption, Definition, Section, Story
 from derive.domains import premises
 from derive.index import ONE, ZERO, At, Expr, Fn, Index, Partial, Stop, add, array_names, expand, fresh, mul, power, substitute, walk
@@ -190,7 +190,8 @@ class _Builder(Jacobians):
 
     def _write_out(self, chain: Chain) -> None:
         """Put named derivatives in the result's place of them, where it stays readable: all that are read once, or one that cancels."""
-        bodies = {c.name: (c.indices, c.body) for c in self.cotangents}
+        alone = chain.current.name if isinstance(chain.current, At) else ""
+        bodies = {c.name: (c.indices, c.body) for c in self.cotangents if c.name == alone or not multiplies(c.body)}
         for _ in self.cotangents:
             count = {name: occurrences(chain.current, name) for name in bodies}
             once = expand(chain.current, {name: bodies[name] for name in bodies if count[name] == 1})

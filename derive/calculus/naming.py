@@ -22,6 +22,7 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mono,
     Mul,
     Pow,
@@ -98,10 +99,17 @@ class _Namer:
         changed = rebuild(node, lambda kid: self.visit(kid, inside=nonlinear, powered=squared, within=isinstance(node, Fn))) if node.args else node
         if (powered and _is_difference(changed)) or (within and _is_polynomial(changed)):
             return self.name(changed)
+        if isinstance(changed, MatrixFn):
+            return self._matrix(changed)
         part = named_part(changed) if not inside else None
         if part is not None:
             return mul(*part[2], self.name(part[1], part[0]))
         return self._quotients(changed, top=top)
+
+    def _matrix(self, node: MatrixFn) -> Expr:
+        """The matrix that a function is of has a name."""
+        plain = isinstance(node.body, At) and set(node.body.indices) == set(node.bound)
+        return node if plain else MatrixFn(*node.args[:-1], self.name(node.body, "A"))
 
     def again(self, node: Expr) -> Expr:
         """A matrix product that has got a name keeps it wherever else it occurs."""

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 
 from derive.calculus.naming import UNNAMED, shifted
 from derive.derivation import Definition
-from derive.index import At, Expr, Fn, Index, Sum, array_names, div, fresh, substitute, walk
+from derive.index import At, Expr, Fn, Index, MatrixFn, Mul, Sum, array_names, div, fresh, substitute, walk
 from derive.rules.value import indices_for
 
-__all__ = ["mentioned", "occurrences", "softmaxes"]
+__all__ = ["mentioned", "multiplies", "occurrences", "softmaxes"]
 
 _NAMES = ("p", "P", "prob", *(f"p{k}" for k in range(1, 1000)))
 
@@ -46,6 +46,16 @@ def _softmax(total: Sum, name: str, reserved: set[str]) -> Definition:
 def mentioned(expressions: Iterable[Expr | None]) -> set[str]:
     """The arrays that some of these mention."""
     return set().union(*(array_names(node) for node in expressions if node is not None))
+
+
+def multiplies(node: Expr) -> bool:
+    """Whether a product of matrices or vectors occurs: a sum over a product of two arrays with different indices besides."""
+    for part in walk(node):
+        if isinstance(part, Sum) and isinstance(part.body, Mul):
+            free = {f.free - frozenset(part.bound) for f in part.body.args[0] if isinstance(f, (At, MatrixFn)) and f.free & frozenset(part.bound)}
+            if len(free) > 1:
+                return True
+    return False
 
 
 def occurrences(node: Expr, name: str) -> int:

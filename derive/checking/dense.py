@@ -13,7 +13,7 @@ import numpy as np
 
 from derive.derivation import Definition
 from derive.errors import NotYet
-from derive.index import Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, Mono, Mul, Num, Poly, Pow, Size, Stop, Sum, Where
+from derive.index import Add, At, Const, Delta, Expr, Extremum, Fn, Index, Iverson, MatrixFn, Mono, Mul, Num, Poly, Pow, Size, Stop, Sum, Where
 from derive.rules.functions import FUNCTIONS
 
 __all__ = ["Dense"]
@@ -161,6 +161,14 @@ class Dense:
     def _extremum(self, node: Expr) -> Labelled:
         return self._over(node, np.max if node.args[0] == "max" else np.min)
 
+    def _matrix(self, node: Any) -> Labelled:
+        """A function of a whole matrix."""
+        name, at, bound, body = node.args
+        if not body.free <= set(bound) or len(set(at)) < len(at) or not all(isinstance(i, Index) for i in at):
+            raise NotYet("Single entries of an inverse have no value in whole arrays.")
+        whole = self.array(body, bound)
+        return (np.linalg.inv(whole), at) if name == "inverse" else (np.linalg.slogdet(whole)[1], ())
+
     def _over(self, node: Any, reduce: Callable[..., Any]) -> Labelled:
         value, own = self.value(node.body)
         indices = tuple(dict.fromkeys((*own, *node.bound)))
@@ -186,4 +194,4 @@ def _aligned(value: np.ndarray, own: tuple[Index, ...], indices: tuple[Index, ..
 _ROWS: dict[type, Callable[[Dense, Any], Labelled]] = {
     Num: Dense._number, Const: Dense._const, Size: Dense._symbol, Index: Dense._index, At: Dense._entry, Add: Dense._add, Mul: Dense._mul,
     Mono: Dense._mono, Pow: Dense._pow, Poly: Dense._poly, Fn: Dense._function, Delta: Dense._delta, Iverson: Dense._iverson, Where: Dense._where,
-    Stop: Dense._stop, Sum: Dense._sum, Extremum: Dense._extremum}
+    Stop: Dense._stop, Sum: Dense._sum, Extremum: Dense._extremum, MatrixFn: Dense._matrix}

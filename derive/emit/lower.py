@@ -28,6 +28,7 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mul,
     Num,
     Pow,
@@ -156,6 +157,13 @@ class Lowering:
         values = [arrays.full(self.lower(part, labels), labels) for part, labels in zip(parts, axes)]
         return moves.concat(values, target.index(index), target)
 
+    def matrix(self, expr: MatrixFn, target: Axes) -> Value:
+        """A function of a whole matrix."""
+        name, at, bound, body = expr.args
+        if len(set(at)) < len(at) or not all(isinstance(i, Index) for i in at):
+            raise NotYet("single entries of an inverse")
+        return arrays.make("linalg", (arrays.cast(arrays.full(self.lower(body, bound), bound)),), (name,), at)
+
     def delta(self, expr: Delta, target: Axes) -> Value:
         """A Kronecker delta: the identity matrix, or a comparison with labels."""
         left, right = expr.args
@@ -223,6 +231,7 @@ _RULES: dict[type[Expr], Callable[[Lowering, Any, Axes], Value]] = {
     Pow: Lowering.pow,
     Sum: Lowering.sum,
     Extremum: Lowering.extremum,
+    MatrixFn: Lowering.matrix,
     At: Lowering.entry,
     Delta: Lowering.delta,
     Iverson: Lowering.iverson,

@@ -189,6 +189,12 @@ class _Renderer:
         mark = r"\circ " if circle else ""
         return Form(part.text + raised, f"{part.latex}^{{{mark}{exponent}}}", 2)
 
+    def linalg(self, value: Value) -> Form:
+        inner = wrapped(self.form(value.args[0]), 2)
+        if value.data[0] == "inverse":
+            return Form(f"{inner.text}⁻¹", f"{inner.latex}^{{-1}}", 2)
+        return Form(f"log |det {inner.text}|", rf"\log\left|\det {inner.latex}\right|", 2)
+
     def call(self, value: Value) -> Form:
         name = str(value.data[0])
         inner = [self.spread(arg, value.axes) for arg in value.args]
@@ -276,6 +282,6 @@ def _row_first(value: Value) -> bool:
 _FORMS: dict[str, Callable[[_Renderer, Value], Form]] = {
     name: getattr(_Renderer, name)
     for name in (
-        "load", "number", "size", "eye", "view", "cast", "full", "plus", "times", "power", "call", "compare", "matmul", "reduce", "take",
+        "load", "number", "size", "eye", "view", "cast", "full", "plus", "times", "power", "call", "compare", "matmul", "linalg", "reduce", "take",
     )
 }

@@ -32,9 +32,11 @@ def wrapped(form: Form, level: int) -> Form:
 
 def transposed(form: Form) -> Form:
     """The transpose; twice is none."""
-    if form.text.endswith("ᵀ") and form.level == 2:
+    if form.text.endswith("ᵀ") and not form.text.endswith("⁻ᵀ") and form.level == 2:
         return Form(form.text[:-1], form.latex.removesuffix(r"^\top"), 2)
     inner = wrapped(form, 2)
+    if inner.text.endswith("⁻¹"):
+        return Form(inner.text.removesuffix("¹") + "ᵀ", inner.latex.removesuffix("{-1}") + r"{-\top}", 2)
     return Form(inner.text + "ᵀ", inner.latex + r"^\top", 2)
 
 

@@ -131,7 +131,7 @@ def _worth(value: Value) -> bool:
         return True
     if not value.axes or value.op in ("view", "copy", "full", "cast", "arange", "eye", "load"):
         return False
-    costly = ("call", "matmul", "reduce", "einsum", "take", "where", "compare")
+    costly = ("call", "matmul", "linalg", "reduce", "einsum", "take", "where", "compare")
     return any(part.op in costly or _root(part) for part in arrays.subvalues(value))
 
 

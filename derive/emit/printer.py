@@ -123,6 +123,11 @@ class Printer:
         text = number_text(exponent)
         return f"{self.wrap(value.args[0], _ATOM)} ** {f'({text})' if ' ' in text else text}", _POWER
 
+    def linalg(self, value: Value) -> tuple[str, int]:
+        """A function of a whole matrix."""
+        inside = self.text(value.args[0])
+        return f"{self.np}.linalg.inv({inside})" if value.data[0] == "inverse" else f"{self.np}.linalg.slogdet({inside})[1]", _ATOM
+
     def call(self, value: Value) -> tuple[str, int]:
         """A function of the table."""
         first = value.args[0]
@@ -268,6 +273,6 @@ _PRINTERS: dict[str, Callable[[Printer, Value], tuple[str, int]]] = {
     name: getattr(Printer, name)
     for name in (
         "load", "number", "const", "size", "plus", "times", "power", "call", "compare", "where", "cast",
-        "arange", "eye", "matmul", "reduce", "einsum", "take", "view", "full", "copy",
+        "arange", "eye", "matmul", "linalg", "reduce", "einsum", "take", "view", "full", "copy",
     )
 } | MOVES

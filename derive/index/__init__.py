@@ -20,6 +20,7 @@ from derive.index.nodes import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mono,
     Mul,
     Num,
@@ -33,6 +34,8 @@ from derive.index.nodes import (
 )
 from derive.index.scope import array_names, expand, rebuild, size_names, substitute, walk
 
-__all__ = ["Add", "At", "Binder", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "ONE", "Partial",
-           "Poly", "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "digit", "div", "expand", "fresh", "mul", "neg",
-           "num", "power", "product", "rebuild", "size_names", "sub", "substitute", "walk"]
+__all__ = [
+    "Add", "At", "Binder", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "MatrixFn", "Mono", "Mul", "Num",
+    "ONE", "Partial", "Poly", "Pow", "Size", "Stop", "Sum", "Where", "ZERO", "add", "array_names", "delta", "digit", "div", "expand",
+    "fresh", "mul", "neg", "num", "power", "product", "rebuild", "size_names", "sub", "substitute", "walk",
+]

@@ -8,8 +8,10 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any, ClassVar, Self, cast
 
-__all__ = ["Binder", "Add", "At", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "Mono", "Mul", "Num", "Partial",
-           "Poly", "Pow", "Size", "Stop", "Sum", "Where"]
+__all__ = [
+    "Binder", "Add", "At", "Const", "Delta", "Digit", "Expr", "Extremum", "Fn", "Index", "Iverson", "MatrixFn", "Mono", "Mul", "Num",
+    "Partial", "Poly", "Pow", "Size", "Stop", "Sum", "Where",
+]
 
 class Expr:
     """Base of all nodes.  `args` are the parts (nodes, tuples of nodes, strings, numbers); `free` the free indices."""
@@ -249,6 +251,19 @@ class Extremum(Binder):
     def bound(self) -> tuple[Index, ...]:
         """The indices that are searched."""
         return self.args[1]
+
+
+class MatrixFn(Binder):
+    """A function of a whole matrix, whose entry at (i, j) is the body: MatrixFn('inverse', (r, c), (i, j), body) is the entry (r, c) of its
+    inverse, MatrixFn('logdet', (), (i, j), body) is log |det|.
+    """
+
+    __slots__ = ()
+
+    @property
+    def bound(self) -> tuple[Index, ...]:
+        """The row and the column of the matrix."""
+        return self.args[2]
 
 
 class Partial(Expr):

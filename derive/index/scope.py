@@ -77,16 +77,16 @@ def substitute(node: Expr, mapping: Mapping[Any, Expr]) -> Expr:
         inner = {key: value for key, value in mapping.items() if key not in part.bound}
         clash = {index: fresh(index) for index in part.bound if any(index in v.free and index not in k.free for k, v in inner.items())}
         if not clash:
-            return _rebound(part, change(part.body) if len(inner) == len(mapping) else substitute(part.body, inner), {})
+            return _rebound(part, change(part.body) if len(inner) == len(mapping) else substitute(part.body, inner), {}, change)
         scoped = {substitute(k, clash): substitute(v, clash) if k.free & clash.keys() else v for k, v in inner.items()}
-        return _rebound(part, substitute(substitute(part.body, clash), scoped), clash)
+        return _rebound(part, substitute(substitute(part.body, clash), scoped), clash, change)
 
     return change(node)
 
 
-def _rebound(binder: Binder, body: Expr, renamed: Mapping[Index, Index]) -> Expr:
+def _rebound(binder: Binder, body: Expr, renamed: Mapping[Index, Index], change: Callable[[Expr], Expr]) -> Expr:
     bound = tuple(renamed.get(index, index) for index in binder.bound)
-    return type(binder)(*binder.args[:-2], bound, body)
+    return type(binder)(*(_changed(arg, change) for arg in binder.args[:-2]), bound, body)
 
 
 def walk(node: Expr) -> Iterable[Expr]:

@@ -19,6 +19,7 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mono,
     Mul,
     Num,
@@ -206,6 +207,19 @@ class Algebra(Deciding):
             return self.scale(self.extremum(list(renamed.values()), self.canonical(neg(body))), -1)
         return self.extremum(list(renamed.values()), self.canonical(body))
 
+    def _matrix(self, node: Expr) -> Poly:
+        """A function of a whole matrix, whose entry is in normal form; of A and its transpose, one stands for both."""
+        assert isinstance(node, MatrixFn)
+        name, at, bound, body = node.args
+        renamed = [fresh(b) for b in bound]
+        inner = self.canonical(substitute(body, dict(zip(bound, renamed))))
+        names = tuple(Index(f"#{inner.height + 1}.{k}", b.size, 0) for k, b in enumerate(bound))
+        ways = [(self.substituted(inner, dict(zip(order, names))), turned)
+                for order, turned in ((renamed, False), (renamed[::-1], True)) if bound[0].size is bound[1].size or not turned]
+        form, turned = min(ways, key=lambda way: way[0].key)
+        place = tuple(self.index_form(i) for i in at)
+        return atom(MatrixFn(name, place[::-1] if turned else place, names, form))
+
     def _masked_extremum(self, node: Extremum) -> Poly:
         """A maximum over entries behind a mask stays as it is written, with names written out and canonical bound names."""
         body = self._written_out(node.body)
@@ -228,6 +242,7 @@ class Algebra(Deciding):
 
     _READ: ClassVar[dict[type, Callable[..., Poly]]] = {
         Num: _number, Const: _leaf, Size: _leaf, Index: _leaf, At: _entry, Add: _sum_of_terms, Mul: _product_of_factors, Pow: _power,
-        Fn: _function, Delta: _delta, Digit: _digit, Iverson: _indicator, Where: _where, Stop: _stop, Sum: _sum, Extremum: _extremum, Mono: _product,
+        Fn: _function, Delta: _delta, Digit: _digit, Iverson: _indicator, Where: _where, Stop: _stop, Sum: _sum, Extremum: _extremum,
+        MatrixFn: _matrix, Mono: _product,
         Poly: _polynomial, Partial: _partial,
     }

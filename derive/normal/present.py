@@ -20,6 +20,7 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mono,
     Mul,
     Num,
@@ -222,6 +223,9 @@ def _atom(algebra: Algebra, a: Expr) -> Expr:
         masked = any(part is MINUS_INFINITY for part in walk(a.body))
         body = substitute(a.body, renamed) if masked else present(algebra, algebra.substituted(a.body, renamed))
         return type(a)(*a.args[:-2], tuple(renamed.values()), body)
+    if isinstance(a, MatrixFn):
+        outer = {b: fresh(_letter(b.size)) for b in a.bound}
+        return MatrixFn(a.args[0], a.args[1], tuple(outer.values()), present(algebra, algebra.substituted(a.body, outer)))
     if isinstance(a, Fn):
         return Fn(a.args[0], tuple(present(algebra, u) for u in a.args[1]))
     if isinstance(a, (Iverson, Stop)):
@@ -239,6 +243,8 @@ def cost(node: Expr) -> int:
         return 1
     if isinstance(node, Extremum):
         return 20 + cost(node.body)
+    if isinstance(node, MatrixFn):
+        return 2 + len(node.args[1]) + cost(node.body)
     if isinstance(node, Sum):
         return 1 + len(node.bound) + cost(node.body)
     if isinstance(node, Pow):

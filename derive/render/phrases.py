@@ -17,6 +17,7 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mul,
     Num,
     Partial,
@@ -159,6 +160,19 @@ def _binder(expr: Expr, context: Context) -> Piece:
     mark = Large(expr.args[0] if largest else "Σ", under)
     reach = Reach.TERMS if largest or piece.reach is Reach.TERMS else Reach.FACTORS
     return Piece(row(mark, _APPLY, fenced(piece, Level.PRODUCT)), Level.PRODUCT, reach)
+
+
+@handles(MatrixFn)
+def _matrix(expr: Expr, context: Context) -> Piece:
+    """(A⁻¹)_rc and log |det A|; a matrix that has no name is shown by its entry."""
+    name, at, bound, body = expr.args
+    inner = context.inside(bound)
+    plain = isinstance(body, At) and body.indices == bound
+    inside = context.notation.symbol(body.name) if plain else Script(Fence("[", compose(body, inner).node, "]"), _listed(bound, inner, False))
+    if name == "logdet":
+        return Piece(row(Symbol("log"), _APPLY, Fence("|", row(Symbol("det"), _APPLY, inside), "|")), Level.PRODUCT, Reach.FACTORS)
+    inverse = Fence("(", Script(inside, None, row(Operator("−", "prefix"), Number("1"))), ")")
+    return Piece(Script(inverse, _listed(at, context, not all(isinstance(i, Index) for i in at))))
 
 
 # ------------------------------------------------------------------------------------------- conditions

@@ -35,6 +35,7 @@ from derive.index import (
     sub,
     walk,
 )
+from derive.rules.linear import MATRIX_WRAPPERS
 from derive.rules.reading import PRIMITIVES, Equation, Primitive, Wrapper, declare, elementwise
 from derive.rules.table import table
 from derive.rules.truth import above, certainly_positive
@@ -210,6 +211,7 @@ WRAPPERS: dict[str, Wrapper] = table((
     Wrapper("relu", _apply("relu"), 1, (jax.nn.relu, {"x": "m d"})),
     Wrapper("softplus", _apply("softplus"), 1, (jax.nn.softplus, {"x": "m d"})),
     Wrapper("logaddexp", _logaddexp, 2, (lambda x, y: jnp.logaddexp(x, y), {"x": "m d", "y": "m d"})),
+    *MATRIX_WRAPPERS,
 ))
 
 

@@ -22,6 +22,7 @@ from derive.index import (
     Fn,
     Index,
     Iverson,
+    MatrixFn,
     Mul,
     Num,
     Partial,
@@ -162,6 +163,21 @@ def _reaches(u: Expr, top: Expr) -> tuple[Expr, Expr]:
     return Iverson("=", sub(u, top)), u
 
 
+def _matrix(u: Expr, z: At) -> Expr | None:
+    """∂(A⁻¹) = −A⁻¹ ∂A A⁻¹ and ∂ log |det A| = tr(A⁻¹ ∂A)."""
+    if not isinstance(u, MatrixFn):
+        return None
+    name, at, bound, body = u.args
+    i, j = (fresh(b) for b in bound)
+    change = partial(substitute(body, dict(zip(bound, (i, j)))), z)
+
+    def inverse(row: Expr, column: Expr) -> Expr:
+        return MatrixFn("inverse", (row, column), bound, body)
+    if name == "logdet":
+        return Sum((i, j), mul(inverse(j, i), change))
+    return mul(num(-1), Sum((i, j), mul(inverse(at[0], i), change, inverse(j, at[1]))))
+
+
 def _choice(u: Expr, z: At) -> Expr | None:
     return Where(u.args[0], partial(u.args[1], z), partial(u.args[2], z)) if isinstance(u, Where) else None
 
@@ -171,6 +187,8 @@ def _flat(u: Expr, z: At) -> Expr | None:
 
 
 _j, _k = Index("j", Size("k"), 0), Index("b", Size("k"), 0)
+_l, _r, _c = (Index(letter, Size("k"), 5) for letter in "lrc")
+_MATRIX = add(mul(num(3), delta(_r, _c)), mul(At("z", (_r,)), power(At("z", (_c,)), 2)))
 _z, _zb = At("z", (_j,)), At("z", (_k,))
 _FUNCTION_SAMPLES = {"log": add(mul(_z, _z), ONE), "lgamma": add(mul(_z, _z), ONE), "digamma": add(mul(_z, _z), ONE),
                      "polygamma": add(mul(_z, _z), ONE), **{name: div(_z, add(mul(_z, _z), ONE)) for name in ("erf_inv", "asin", "acos", "atanh")},
@@ -187,6 +205,12 @@ def _chain_rows() -> list[Theorem]:
                             _chain(row.name), Fn(row.name, args)))
     return rows
 
+
+_MATRIX_ROWS = [
+    Theorem("whole matrix", "From A A⁻¹ = I, the derivative of the inverse is −A⁻¹ ∂A A⁻¹; that of the logarithm of the determinant is the trace "
+            "of A⁻¹ ∂A.", r"\partial(A^{-1}) = -A^{-1}\,(\partial A)\,A^{-1},\quad \partial\log|\det A| = \operatorname{tr}(A^{-1}\,\partial A)",
+            _matrix, add(MatrixFn("inverse", (_j, _l), (_r, _c), _MATRIX), MatrixFn("logdet", (), (_r, _c), _MATRIX))),
+]
 
 _ROWS = [
     Theorem("independent entries", "An entry changes with itself alone: the derivative is 1 where all indices agree, else 0.",
@@ -211,6 +235,7 @@ _ROWS = [
             _largest, Extremum("max", (_k,), _zb)),
     Theorem("choice", "Under a mask, each side is differentiated on its own.",
             r"\partial\,(c\;?\;u:v) = (c\;?\;\partial u : \partial v)", _choice, Where(Iverson(">", sub(_z, num(9))), power(_z, 2), _z)),
+    *_MATRIX_ROWS,
     *_chain_rows(),
 ]
 
@@ -218,7 +243,8 @@ THEOREMS: dict[str, Theorem] = table(_ROWS)
 
 _BY_TYPE: dict[type, tuple[str, ...]] = {
     At: ("independent entries",), Add: ("sum rule",), Mul: ("constant factor", "quotient rule", "product rule"), Pow: ("power rule",),
-    Sum: ("finite sum",), Extremum: ("largest entry",), Where: ("choice",), Stop: ("no derivative",), Iverson: ("no derivative",),
+    Sum: ("finite sum",), Extremum: ("largest entry",), Where: ("choice",), MatrixFn: ("whole matrix",),
+    Stop: ("no derivative",), Iverson: ("no derivative",),
     Delta: ("no derivative",),
 }
 

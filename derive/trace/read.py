@@ -148,7 +148,7 @@ class _Reader:
         inner = params.get("jaxpr", params.get("call_jaxpr", params.get("fun_jaxpr")))
         wrapper = WRAPPERS.get(function_name(params, inner)) if inner is not None else None
         if wrapper is not None and wrapper.fits(inputs):
-            return [wrapper.read(inputs)]
+            return wrapper.read_all(inputs)
         if inner is not None and name in ("jit", "pjit", "closed_call", "custom_jvp_call", "custom_vjp_call", "remat2", "checkpoint",
                                           "core_call", "custom_vjp_call_jaxpr", "remat"):
             consts = [self.constant(value) for value in getattr(inner, "consts", ())]

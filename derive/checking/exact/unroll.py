@@ -16,12 +16,36 @@ import numpy as np
 
 from derive.checking.lift.session import CannotLift
 from derive.derivation import Argument, Definition
-from derive.index import ONE, ZERO, At, Const, Delta, Digit, Expr, Extremum, Fn, Index, Iverson, Mul, Num, Size, Sum, Where, add, mul, num, rebuild
+from derive.index import (
+    ONE,
+    ZERO,
+    At,
+    Const,
+    Delta,
+    Digit,
+    Expr,
+    Extremum,
+    Fn,
+    Index,
+    Iverson,
+    MatrixFn,
+    Mul,
+    Num,
+    Size,
+    Sum,
+    Where,
+    add,
+    mul,
+    num,
+    power,
+    rebuild,
+)
 
 __all__ = ["symbols", "unrolled"]
 
 _MINUS_INFINITY, _INFINITY = Const("-inf"), Const("inf")
 _COMPARE: dict[str, Callable[[Fraction], bool]] = {">": lambda u: u > 0, ">=": lambda u: u >= 0, "=": lambda u: u == 0}
+_LARGEST = 4
 Places = Mapping[Index, int]
 
 
@@ -91,6 +115,8 @@ class _Unroller:
             return self._gathered(self._all(node, at))
         if isinstance(node, Extremum):
             return _extremum(node.args[0], self._all(node, at))
+        if isinstance(node, MatrixFn):
+            return self._matrix(node, at)
         if isinstance(node, Where):
             condition = self.value(node.args[0], at)
             if isinstance(condition, Num):
@@ -121,7 +147,21 @@ class _Unroller:
             return num(Fraction(_label(node, np.asarray(self.labels[node.name]), place)))
         return At(node.name, tuple(map(num, place)), node.kind)
 
-    def _all(self, node: Sum | Extremum, at: Places) -> Iterator[Expr]:
+    def _matrix(self, node: MatrixFn, at: Places) -> Expr:
+        """An entry of an inverse by cofactors, or log |det|, of a small matrix."""
+        n = self.number(node.bound[0].size, at)
+        if n > _LARGEST:
+            raise CannotLift(f"a matrix of {n} rows is too large to be written out")
+        flat = list(self._all(node, at))
+        rows = [flat[r * n:(r + 1) * n] for r in range(n)]
+        whole = _determinant(rows)
+        if node.args[0] == "logdet":
+            return Fn("log", (Fn("abs", (whole,)),))
+        r, c = (self.number(index, at) for index in node.args[1])
+        minor = [[u for k, u in enumerate(row) if k != r] for j, row in enumerate(rows) if j != c]
+        return _folded(mul(num((-1) ** (r + c)), _determinant(minor), power(whole, -1)))
+
+    def _all(self, node: Sum | Extremum | MatrixFn, at: Places) -> Iterator[Expr]:
         ranges = [range(self.number(index.size, at)) for index in node.bound]
         for place in itertools.product(*ranges):
             yield self.value(node.body, {**at, **dict(zip(node.bound, place))})
@@ -129,6 +169,14 @@ class _Unroller:
     @staticmethod
     def _gathered(parts: Iterator[Expr]) -> Expr:
         return _folded(add(*parts))
+
+
+def _determinant(rows: list[list[Expr]]) -> Expr:
+    """Along the first row."""
+    if not rows:
+        return ONE
+    minors = [[row[:k] + row[k + 1:] for row in rows[1:]] for k in range(len(rows))]
+    return _folded(add(*(_folded(mul(num((-1) ** k), u, _determinant(m))) for k, (u, m) in enumerate(zip(rows[0], minors)))))
 
 
 def _label(node: At, array: np.ndarray, place: tuple[int, ...]) -> int:
