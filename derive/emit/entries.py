@@ -240,7 +240,8 @@ def integer(expr: Expr, target: Axes, lower: Lower) -> Value:
         numbers = [part for part in expr.args[0] if isinstance(part, Num)]
         scale = num(1) if not numbers else numbers[0]
         return arithmetic.times(scale.value, [integer(part, target, lower) for part in expr.args[0] if part is not scale], [])
-    return lower(expr, target)
+    value = lower(expr, target)
+    return moves.as_integer(value) if value.kind == "float" else value
 
 
 def _signed(term: Expr) -> tuple[int, Expr]:

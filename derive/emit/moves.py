@@ -2,7 +2,7 @@
 
 Operations, with what `data` holds:
     slice (for each axis None, ('at', place) or ('cut', start, stop, step)) · windows (the axes, their windows, the places of them)
-    reshape (), or the name of an array of that shape · spread (widths) · concat, stack (axis) · whole (op, for // and %)
+    reshape (), or the name of an array of that shape · spread (widths) · concat, stack (axis) · integer () · whole (op, for // and %)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from derive.emit.arrays import Axes, Value, broadcast, make
 from derive.errors import NotYet
 from derive.index import ONE, ZERO, Add, Expr, Index, Mul, Num, Pow, Size, add, mul, num
 
-__all__ = ["MOVES", "Cut", "concat", "extent", "reshaped", "size_text", "sliced", "spread", "stack", "whole_division", "windows"]
+__all__ = ["MOVES", "Cut", "as_integer", "concat", "extent", "reshaped", "size_text", "sliced", "spread", "stack", "whole_division", "windows"]
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 5
 Cut = tuple[Hashable, ...] | None
@@ -48,6 +48,11 @@ def concat(parts: Sequence[Value], axis: int, axes: Axes) -> Value:
 def stack(parts: Sequence[Value], axis: int, axes: Axes) -> Value:
     """One beside the other along a new axis."""
     return make("stack", parts, (axis,), axes)
+
+
+def as_integer(value: Value) -> Value:
+    """Whole numbers that are kept as floating-point ones, as integers."""
+    return make("integer", (value,), (), value.axes, "count")
 
 
 def whole_division(op: str, left: Value, right: Value) -> Value:
@@ -203,6 +208,11 @@ def _stack(writer: Writer, value: Value) -> tuple[str, int]:
     return f"{writer.np}.stack([{', '.join(map(writer.text, value.args))}]{f', axis={axis}' if axis else ''})", _ATOM
 
 
+def _integer(writer: Writer, value: Value) -> tuple[str, int]:
+    """.astype(int)."""
+    return f"{writer.wrap(value.args[0], _ATOM)}.astype(int)", _ATOM
+
+
 def _whole(writer: Writer, value: Value) -> tuple[str, int]:
     """i // w, i % w."""
     left, right = value.args
@@ -210,7 +220,8 @@ def _whole(writer: Writer, value: Value) -> tuple[str, int]:
 
 
 MOVES: dict[str, Callable[[Any, Value], tuple[str, int]]] = {
-    "slice": _slice, "windows": _windows, "reshape": _reshape, "spread": _spread, "concat": _concat, "stack": _stack, "whole": _whole,
+    "slice": _slice, "windows": _windows, "reshape": _reshape, "spread": _spread, "concat": _concat, "stack": _stack,
+    "integer": _integer, "whole": _whole,
 }
 
 
