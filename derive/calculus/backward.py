@@ -55,7 +55,7 @@ class Backward:
         self.argument: Argument = program.source.argument(wrt)
         names = {a.name for a in program.source.arguments}
         sizes = set().union(*(size_names(n) for a in program.source.arguments for n in a.shape))
-        self.reserved = names | sizes
+        self.reserved = names | sizes | ({"dout"} if kind == "vjp" else set())
         self.declared = declared
         used = usable(declared, {wrt})
         self.ready = prepare(program.definitions, self.reserved, {wrt}, lambda algebra: use_declared(used, algebra, program.source.arguments))

@@ -138,7 +138,7 @@ class Folder:
         have = dict(terms(p))
         for row in self.sums.near(have):
             for m in sorted(have, key=lambda m: m.key):
-                for binding in _bindings(row.row, dict(factors(m))):
+                for binding in filter(self._in_range, _bindings(row.row, dict(factors(m)))):
                     new = self._with_sum(p, have, row, m, binding)
                     if new is not None:
                         yield new
@@ -158,6 +158,12 @@ class Folder:
                 named = algebra.mul(rest, atom(At(row.name, tuple(binding.get(i, i) for i in row.indices))))
                 return algebra.add(algebra.sub(p, multiple), algebra.scale(named, have[m] / k))
         return None
+
+    def _in_range(self, binding: Binding) -> bool:
+        """Whether the name has an entry at these indices; labels count as in range."""
+        return all(
+            isinstance(i, At) or not isinstance(own, Index) or i is own or (isinstance(i, Index) and i.size is own.size)
+            or self.algebra.below(self.algebra.canonical(i), self.algebra.canonical(own.size)) for own, i in binding.items())
 
     def _inside(self, p: Poly) -> Poly:
         """Fold inside sums, functions and denominators."""
@@ -204,7 +210,7 @@ class Folder:
         """The product with one name written in place of its body, as often as it divides."""
         have = dict(factors(m))
         for row in self.rows.near(have):
-            for binding in _bindings(row, have):
+            for binding in filter(self._in_range, _bindings(row, have)):
                 instance = self.algebra.substituted(row.pattern, binding)
                 if len(terms(instance)) != 1:
                     continue
