@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from derive.derivation import Assumption, label_in_range
-from derive.index import ONE, ZERO, Expr, Index, Iverson, Num, Where, add, delta, digit, mul, num, sub
+from derive.index import ONE, ZERO, Add, Expr, Index, Iverson, Num, Where, add, delta, digit, mul, neg, num, sub
 from derive.rules.places import at_place, is_place
 from derive.rules.primitives import Equation, declare, uses_label
 from derive.rules.sizes import size
@@ -92,7 +92,15 @@ def _split(e: Equation) -> list[Value]:
 
 def _reverse(e: Equation) -> Value:
     x, axes = e.inputs[0], e.params["dimensions"]
-    return Value(e.shape, lambda *i: x.at(*(sub(sub(n, ONE), j) if a in axes else j for a, (n, j) in enumerate(zip(x.shape, i)))), x.kind)
+    return Value(e.shape, lambda *i: x.at(*(_from_the_end(n, j) if a in axes else j for a, (n, j) in enumerate(zip(x.shape, i)))), x.kind)
+
+
+def _from_the_end(n: Expr, j: Expr) -> Expr:
+    """N − 1 − j; twice gives j again."""
+    if isinstance(n, Num) and isinstance(j, Num):
+        return num(n.value - 1 - j.value)
+    back = neg(j.args[0][-1]) if isinstance(j, Add) else j
+    return back if j is sub(sub(n, ONE), back) else sub(sub(n, ONE), j)
 
 
 def _gather(e: Equation) -> Value:

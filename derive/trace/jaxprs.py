@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import Any
 
 import jax
 import numpy as np
 from jax.extend.core import Literal
 
-__all__ = ["function_name", "kind_of", "needed", "tags_of"]
+__all__ = ["function_name", "kind_of", "needed", "tags_of", "used_again"]
 
 _JAX = os.path.dirname(jax.__file__) + os.sep
 
@@ -32,6 +33,12 @@ def needed(jaxpr: Any) -> set[Any]:
         if any(out in live for out in equation.outvars):
             live.update(variable for variable in equation.invars if not isinstance(variable, Literal))
     return live
+
+
+def used_again(jaxpr: Any) -> set[Any]:
+    """The variables that are used more than once."""
+    uses = Counter(v for equation in jaxpr.eqns if equation.primitive.name != "name" for v in equation.invars if not isinstance(v, Literal))
+    return {variable for variable, count in uses.items() if count > 1}
 
 
 def function_name(params: dict[str, Any], inner: Any) -> str:

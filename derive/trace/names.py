@@ -63,8 +63,13 @@ _INSTEAD: tuple[tuple[str, str], ...] = (
 _SHAPES = re.compile(r"shape|dimension|broadcast|\baxis\b", re.IGNORECASE)
 
 
-def traced(function: Callable[..., Any], arguments: Sequence[Argument]) -> Any:
+def traced(function: Callable[..., Any], arguments: Sequence[Argument], note: Callable[[Any, Any], None] = lambda one, other: None) -> Any:
     """The jaxpr of a function at symbolic sizes, in 64-bit, with `name` equations for the user's variables.
+
+    Args:
+        function: the function.
+        arguments: its arguments, with their shapes.
+        note: told of two sizes that a library took to be unequal, which depends on the sizes.
 
     Raises:
         DeriveError: the function cannot be traced; the error names the line of the user's file.
@@ -72,7 +77,7 @@ def traced(function: Callable[..., Any], arguments: Sequence[Argument]) -> Any:
     specs = _specs(arguments)
     watcher = _Watcher(function)
     names = [argument.name for argument in arguments]
-    with _LOCK, jax.enable_x64(True), _watched_sizes(specs):
+    with _LOCK, jax.enable_x64(True), _watched_sizes(specs, note):
         try:
             return jax.make_jaxpr(lambda *values: _one_value(watcher.run(dict(zip(names, values))), function, names))(*specs)
         except DeriveError:
@@ -188,8 +193,8 @@ class _Watcher:
 
 
 @contextlib.contextmanager
-def _watched_sizes(specs: Sequence[jax.ShapeDtypeStruct]) -> Iterator[None]:
-    """Refuse a comparison of symbolic sizes in the user's code: JAX says False, although it is true at some sizes."""
+def _watched_sizes(specs: Sequence[jax.ShapeDtypeStruct], note: Callable[[Any, Any], None]) -> Iterator[None]:
+    """Refuse a comparison of symbolic sizes in the user's code: JAX says False, although it is true at some sizes; in a library's note it."""
     kinds = {type(dim) for spec in specs for dim in spec.shape if not isinstance(dim, int)}
     saved = {kind: (kind.__eq__, kind.__ne__) for kind in kinds}
 
@@ -197,7 +202,10 @@ def _watched_sizes(specs: Sequence[jax.ShapeDtypeStruct]) -> Iterator[None]:
         def compare(self: Any, other: Any) -> Any:
             result = original(self, other)
             frame = sys._getframe(1)
-            if result is not certain and result is not NotImplemented and _is_user_file(frame.f_code.co_filename):
+            open_ = result is not certain and result is not NotImplemented
+            if open_ and _is_library(frame.f_code.co_filename):
+                note(self, other)
+            if open_ and _is_user_file(frame.f_code.co_filename):
                 raise BadInput(f"The sizes {self} and {other} are compared, and which of the two answers holds depends on the sizes.",
                                place=_place(frame.f_code.co_filename, frame.f_lineno),
                                hint="Remove the comparison, or give that size a concrete value in shapes=.")
@@ -218,6 +226,11 @@ def _is_user_file(file: str) -> bool:
     ours = os.path.dirname(os.path.dirname(__file__)) + os.sep
     standard = os.path.dirname(os.__file__) + os.sep
     return not file.startswith((*_LIBRARIES, ours, standard, "<frozen")) and "site-packages" not in file
+
+
+def _is_library(file: str) -> bool:
+    """Whether a file is of a package that is installed, other than JAX and NumPy, whose answers hold at all sizes."""
+    return "site-packages" in file and not file.startswith(_LIBRARIES)
 
 
 def _place(file: str, line: int) -> Place:

@@ -13,7 +13,7 @@ from jax.extend.core import Literal
 
 from derive.derivation import Argument, Assumption, Definition, Source
 from derive.errors import BadInput, DeriveError, NotYet, Place
-from derive.index import At, Const, Delta, Expr, Index, Iverson, Num, array_names, num, size_names
+from derive.index import ONE, At, Const, Delta, Expr, Index, Iverson, Num, array_names, num, size_names, sub
 from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.constants import well_known
 from derive.rules.primitives import Equation
@@ -22,13 +22,17 @@ from derive.rules.truth import may_be_infinite, unless_all_masked
 from derive.rules.value import Value, indices_for, is_one, scalar
 from derive.trace.constants import array_of_numbers
 from derive.trace.digits import taken_apart
-from derive.trace.jaxprs import function_name, kind_of, needed, tags_of
+from derive.trace.jaxprs import function_name, kind_of, needed, tags_of, used_again
 from derive.trace.loops import written_out_steps
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
 from derive.trace.trees import Form, notes_of, source_of
 
 __all__ = ["Program", "reachable", "read", "read_form"]
+
+# What gets a name where the source has none for it, as it would only grow when it is written out again; sums so far where they are used twice.
+_ALWAYS = {"sort": "sorted"}
+_SHARED = {"cumsum": "sums", "cumlogsumexp": "sums", "cumprod": "products"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ def read(function: Callable[..., Any], shapes: Shapes = None) -> Program:
         DeriveError: a shape is missing, the function cannot be traced, or a primitive has no row; the error names the line.
     """
     arguments = argument_shapes(function, shapes)
-    closed = traced(function, arguments)
     reader = _Reader(function, arguments)
+    closed = traced(function, arguments, reader.told_apart)
     for assumption in notes_of(function):
         reader.assume(assumption)
     jaxpr = getattr(closed, "jaxpr", closed)
@@ -130,6 +134,7 @@ class _Reader:
         known: dict[Any, Value] = dict(zip([*jaxpr.constvars, *jaxpr.invars], inputs))
         fixed = set(jaxpr.constvars) | set(jaxpr.invars)
         live, tags = needed(jaxpr), tags_of(jaxpr)
+        shared = used_again(jaxpr)
         for variable in [*fixed] if not top else []:
             if variable in tags:
                 known[variable] = self.define(tags[variable], known[variable])
@@ -138,7 +143,8 @@ class _Reader:
                 continue
             results = self.equation(equation, [self.value(variable, known) for variable in equation.invars])
             for variable, result in zip(equation.outvars, results):
-                known[variable] = self.define(tags[variable], result) if variable in tags else result
+                tag = tags.get(variable) or _worth_a_name(equation, variable in shared)
+                known[variable] = self.define(tag, result) if tag else result
         return [self.value(variable, known) for variable in jaxpr.outvars]
 
     def equation(self, equation: Any, inputs: list[Value]) -> list[Value]:
@@ -193,6 +199,11 @@ class _Reader:
 
     def assume(self, assumption: Assumption) -> None:
         self.assumptions[assumption.text, assumption.condition] = assumption
+
+    def told_apart(self, one: Any, other: Any) -> None:
+        """Two sizes that a library compared, and was told that they are not equal."""
+        if isinstance(other, (int, type(one))):
+            self.assume(Assumption("two sizes are not equal", sub(ONE, Iverson("=", sub(size(one), size(other))))))
 
     def line(self, equation: Any) -> Place | None:
         """The line of the user's file that an equation comes from."""
@@ -263,6 +274,12 @@ def reachable(definitions: list[Definition]) -> tuple[Definition, ...]:
             kept.append(definition)
             live |= array_names(definition.body)
     return tuple(reversed(kept))
+
+
+def _worth_a_name(equation: Any, shared: bool) -> str:
+    inner = equation.params.get("jaxpr")
+    name = function_name(equation.params, inner) if inner is not None else equation.primitive.name
+    return _ALWAYS.get(name, _SHARED.get(name, "") if shared else "")
 
 
 def _is_alias(body: Expr) -> bool:
