@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 from derive.derivation import Section, Step
@@ -55,12 +56,14 @@ class Chain:
         return Section(self.title, self.prose, self.left, self.start, tuple(self.steps), cases)
 
 
-def _first(node: Expr) -> Theorem | None:
-    """The theorem for the first outermost derivative that is still to be worked out."""
+def _first(node: Expr, seen: set[Expr] | None = None) -> Theorem | None:
+    """The theorem for the first outermost derivative that is still to be worked out; what is shared is looked at once."""
+    seen = set() if seen is None else seen
     if isinstance(node, Partial):
         return theorem_for(node)
+    seen.add(node)
     for kid in node.kids:
-        found = _first(kid)
+        found = _first(kid, seen) if kid not in seen else None
         if found is not None:
             return found
     return None
@@ -68,10 +71,14 @@ def _first(node: Expr) -> Theorem | None:
 
 def _everywhere(node: Expr, theorem: Theorem) -> Expr:
     """One step by this theorem at every outermost derivative that it takes apart."""
-    if isinstance(node, Partial):
-        return rewrite(node) if theorem_for(node) is theorem else node
-    changed = rebuild(node, lambda kid: _everywhere(kid, theorem))
-    return ZERO if changed is not node and _vanishes(changed) else changed
+    def change(part: Expr) -> Expr:
+        if isinstance(part, Partial):
+            return rewrite(part) if theorem_for(part) is theorem else part
+        changed = rebuild(part, visit)
+        return ZERO if changed is not part and _vanishes(changed) else changed
+
+    visit = functools.cache(change)
+    return visit(node)
 
 
 def _vanishes(node: Expr) -> bool:
@@ -80,10 +87,14 @@ def _vanishes(node: Expr) -> bool:
 
 def differentiated(node: Expr) -> Expr:
     """All derivatives worked out, without a record."""
-    if isinstance(node, Partial):
-        return differentiated(rewrite(node))
-    changed = rebuild(node, differentiated)
-    return ZERO if changed is not node and _vanishes(changed) else changed
+    def change(part: Expr) -> Expr:
+        if isinstance(part, Partial):
+            return visit(rewrite(part))
+        changed = rebuild(part, visit)
+        return ZERO if changed is not part and _vanishes(changed) else changed
+
+    visit = functools.cache(change)
+    return visit(node)
 
 
 def contract(algebra: Algebra, node: Expr) -> Expr:

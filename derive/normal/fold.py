@@ -75,6 +75,7 @@ class Folder:
 
     def __init__(self, algebra: Algebra, definitions: Iterable[Definition]) -> None:
         self.algebra = algebra
+        self.folded: dict[Poly, Poly] = {}
         known = list(definitions)
         self.rows = _ByName((row, row) for definition in known for row in self._rows(definition))
         sums = [_sum_row(d, body) for d in known if 1 < len(terms(body := algebra.canonical(d.body))) <= _MOST_TERMS]
@@ -115,6 +116,11 @@ class Folder:
 
     def fold(self, p: Poly) -> Poly:
         """The polynomial with names written wherever that is shorter, to a fixed point."""
+        if p not in self.folded:
+            self.folded[p] = self._fold(p)
+        return self.folded[p]
+
+    def _fold(self, p: Poly) -> Poly:
         p = self.algebra.cancelled(p)
         while True:
             best = None

@@ -74,7 +74,7 @@ class Products(Comparisons):
     def cancelled(self, p: Poly) -> Poly:
         """The polynomial with numerators divided by their denominators where that leaves fewer terms (soft form)."""
         below = {a for m, _ in terms(p) for a, e in factors(m) if isinstance(a, Poly) and e < 0}
-        for a in sorted(below, key=lambda a: a.key):
+        for a in sorted((a for a in below if self._may_divide(p, a)), key=lambda a: a.key):
             saved, self._products, self.reducing = self._products, {}, frozenset([a])
             try:
                 divided = self.add(*(self.scale(self.product(dict(factors(m))), c) for m, c in terms(p)), P0)
@@ -83,6 +83,12 @@ class Products(Comparisons):
             if len(terms(divided)) < len(terms(p)):
                 p = divided
         return p
+
+    def _may_divide(self, p: Poly, a: Poly) -> bool:
+        """Whether a term over the denominator a has its leading product above."""
+        lead = self.leading(a)
+        over = (dict(factors(m)) for m, _ in terms(p)) if lead is not None and lead is not UNIT else ()
+        return any(live.get(a, Fraction(0)) < 0 and self._contains(live, lead) for live in over if lead is not None)
 
     def _at_zero(self, live: dict[Expr, Fraction]) -> Poly | None:
         """p · 1{p = 0} = 0: under the indicator the leading product may be replaced (hard form)."""
