@@ -81,6 +81,8 @@ def _depends(u: Expr, z: At) -> bool:
 def _variable(u: Expr, z: At) -> Expr | None:
     if not isinstance(u, At):
         return None
+    if u.name != z.name:  # it is only the place of u that z decides
+        return ZERO
     out: Expr = ONE
     for i, j in zip(u.indices, z.indices):
         out = mul(out, delta(i, j))
