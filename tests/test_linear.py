@@ -106,11 +106,42 @@ def test_another_function_is_refuted(second: Callable[..., Any]) -> None:
     assert not derive.prove(inverse, second, A)
 
 
-def test_a_handwritten_gradient_is_exact_and_a_transposed_one_is_wrong() -> None:
-    right = derive.check(lambda A: np.linalg.inv(A).T, log_determinant, "A", A)
+def gaussian_by_hand(S, x, m):
+    r = x - m
+    _sign, log_det = np.linalg.slogdet(S)
+    a = np.linalg.solve(S, r)
+    return 0.5 * log_det + 0.5 * r.dot(a), 0.5 * (np.linalg.inv(S).T - np.outer(np.linalg.solve(S.T, r), a))
+
+
+def symmetric_by_hand(S, x, m):
+    value, _ = gaussian_by_hand(S, x, m)
+    a = np.linalg.solve(S, x - m)
+    return value, 0.5 * (np.linalg.inv(S) - np.outer(a, a))
+
+
+def test_handwritten_gradients_are_proved_and_a_transposed_one_is_wrong() -> None:
+    derive.check(lambda A: np.linalg.inv(A).T, log_determinant, "A", A).require("proved")
+    derive.check(gaussian_by_hand, gaussian, "S", {"S": "n n", "x": "n", "m": "n"}).require("proved")
     wrong = derive.check(lambda A: np.linalg.inv(A), log_determinant, "A", A)
-    assert right.ok and right.level != "numeric" and wrong.wrong
-    assert "transpose" in str(wrong)
+    assert wrong.wrong and "transpose" in str(wrong)
+    assert derive.check(symmetric_by_hand, gaussian, "S", {"S": "n n", "x": "n", "m": "n"}).wrong
+
+
+def test_a_sign_that_is_used_is_not_proved() -> None:
+    def signed(A):
+        sign, log_det = np.linalg.slogdet(A)
+        return log_det, np.linalg.inv(A).T * sign**2
+    report = derive.check(signed, log_determinant, "A", A)
+    assert not report.wrong and report.level != "proved"
+
+
+def test_what_was_changed_after_the_inverse_does_not_change_it() -> None:
+    def careless(A):
+        A = A.copy()
+        out = np.linalg.inv(A)
+        A *= 2
+        return out.T
+    derive.check(careless, log_determinant, "A", A, returns="gradient").require("proved")
 
 
 def test_the_sign_of_a_determinant_is_refused() -> None:

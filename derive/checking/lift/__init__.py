@@ -1,8 +1,8 @@
 """Lifts handwritten NumPy code to index expressions that hold for all sizes.
 
 Layers (imports point only upward): sizes | session, registry | digits | storage, infinite | choices, arrays | masked, listed, filling | elementwise,
-comparing | selection | masking, access, reductions, products, shapes, joining, create | diagonals, matrices | standins, loops | mapping, python |
-comprehensions, bytecode, rewrite, objects | rebuild | patch | pieces | outputs | lifting.
+comparing | selection | masking, access, reductions, products, shapes, joining, create | diagonals, matrices, linear | standins, loops | mapping,
+python | comprehensions, bytecode, rewrite, objects | rebuild | patch | pieces | outputs | lifting.
 """
 
 from derive.checking.lift import (
@@ -12,6 +12,7 @@ from derive.checking.lift import (
     diagonals,
     elementwise,
     joining,
+    linear,
     mapping,
     masking,
     matrices,
@@ -27,4 +28,4 @@ from derive.checking.lift.session import CannotLift
 __all__ = ["CannotLift", "Lifted", "LiftedArray", "TABLE", "lift"]
 
 # The modules that fill the table.
-_ROWS = (access, comparing, create, diagonals, elementwise, joining, mapping, masking, matrices, products, reductions, scipy_rows, shapes)
+_ROWS = (access, comparing, create, diagonals, elementwise, joining, linear, mapping, masking, matrices, products, reductions, scipy_rows, shapes)
