@@ -379,3 +379,46 @@ def test_the_command_line(tmp_path, capsys):
 def test_paths_that_contradict_each_other(text, match):
     with pytest.raises(derive.BadInput, match=match):
         parse_shapes(text)
+
+
+# ------------------------------------------------------------------------------------------- custom rules
+
+
+def dense(params, x):
+    return jnp.tanh(x @ params["W"] + params["b"])
+
+
+def with_rule(scale):
+    layer = jax.custom_vjp(dense)
+
+    def forward(params, x):
+        out = dense(params, x)
+        return out, (params, x, out)
+
+    def backward(kept, dout):
+        params, x, out = kept
+        dout = dout * (1 - out**2)
+        return {"W": x.T @ dout, "b": scale * dout.sum(axis=0)}, dout @ params["W"].T
+    layer.defvjp(forward, backward)
+    return layer
+
+
+def pushed():
+    layer = jax.custom_jvp(dense)
+
+    def rule(primals, tangents):
+        (params, x), (moved, dx) = primals, tangents
+        out = dense(params, x)
+        return out, (1 - out**2) * (dx @ params["W"] + x @ moved["W"] + moved["b"])
+    layer.defjvp(rule)
+    return layer
+
+
+def test_custom_rules():
+    shapes = {"params": {"W": "d k", "b": "k"}, "x": "m d"}
+    for layer in (with_rule(1), pushed()):
+        report = derive.check(layer, shapes=shapes)
+        assert report.require("proved") and {"W", "b", "x"} <= set(report.parts)
+    assert derive.check(with_rule(1), dense, "params", shapes).require("proved")
+    wrong = derive.check(with_rule(2), None, "params", shapes)
+    assert wrong.parts["b"].wrong and not wrong.parts["W"].wrong

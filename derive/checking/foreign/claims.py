@@ -29,8 +29,8 @@ Arrays = Mapping[str, Any]
 def named(function: Callable[[Arrays], Any], names: Sequence[str], source: Function) -> Function:
     """A function of a mapping as one with these parameters, that stands for the user's `source` in names and places."""
 
-    def run(**values: Any) -> Any:
-        return function(values)
+    def run(*given: Any, **values: Any) -> Any:
+        return function({**dict(zip(names, given)), **values})
 
     run.__name__ = getattr(source, "__name__", "f")
     run.__wrapped__ = source  # type: ignore[attr-defined]

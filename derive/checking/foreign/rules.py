@@ -14,9 +14,11 @@ import numpy as np
 
 from derive.assume import declared
 from derive.checking.difference import Differences
+from derive.checking.foreign.arrays import on_arrays
 from derive.checking.foreign.claims import Claims, JvpClaims, VjpClaims, claims_of
 from derive.checking.foreign.sides import Output, Question, jvp_question, outputs_of, tried_at, value_question, vjp_question, written
 from derive.checking.report import CANNOT_RUN, NUMERIC, OFF_KINK, PROVED, UNDECIDED, WRONG, Example, Report, level_of, sizes_text
+from derive.checking.trees import asked
 from derive.derivation import Assumption, Story
 from derive.errors import BadInput, DeriveError, NotYet
 from derive.index import Expr, Index, substitute
@@ -24,6 +26,7 @@ from derive.points import Point
 from derive.proving.proof import Comparison, compare, prove
 from derive.trace import Program
 from derive.trace.shapes import Shapes, place_of
+from derive.trace.trees import Form
 
 __all__ = ["custom_rule_report"]
 
@@ -45,9 +48,13 @@ def custom_rule_report(code: Any, wrt: Wrt = None, shapes: Shapes = None, assume
     Returns:
         A `Report`; `loss` is the verdict on the value that the rule returns, against the function and the reference.
     """
-    claims = claims_of(code, shapes, fixed or {})
-    chosen = _chosen(claims, wrt)
-    extra = tuple(declared(assume, claims.arguments))
+    whole, form = code.fun, Form(code.fun, shapes)
+    if shapes is not None:
+        code, form = on_arrays(code, shapes)
+    claims = claims_of(code, form.shapes, fixed or {})
+    named = [one for each in ([wrt] if isinstance(wrt, (str, int)) else wrt or ()) for one in asked(form.trees, claims.arguments, each)]
+    chosen = _chosen(claims, named if form.trees and wrt is not None else wrt)
+    extra = tuple(declared(assume, claims.arguments, [tree.packed for tree in form.trees.values()]))
     base = Report(claims.name, ", ".join(chosen), UNDECIDED, place=place_of(code.fun))
     try:
         outputs = outputs_of(claims, extra)
@@ -55,7 +62,7 @@ def custom_rule_report(code: Any, wrt: Wrt = None, shapes: Shapes = None, assume
         return replace(base, diagnosis=(f"the function cannot be read: {error.met}",))
     loss, gaps = _value_verdict(claims, outputs, extra)
     if reference is not None and (not loss or level_of(loss)):
-        against = _against_reference(claims, reference, shapes, assume)
+        against = _against_reference(whole, reference, shapes, assume)
         loss = against if not level_of(against) or loss == PROVED else loss
     reports = {name: replace(_one(claims, outputs, name, extra, base), loss=loss) for name in chosen}
     if isinstance(claims, JvpClaims) and len(chosen) > 1:
@@ -92,9 +99,9 @@ def _value_verdict(claims: VjpClaims | JvpClaims, outputs: Sequence[Output], ext
     return min(words, key=lambda word: ("", "numeric", "exact", "proved").index(level_of(word))), ()
 
 
-def _against_reference(claims: Claims, reference: Callable[..., Any], shapes: Shapes, assume: Sequence[str]) -> str:
+def _against_reference(function: Callable[..., Any], reference: Callable[..., Any], shapes: Shapes, assume: Sequence[str]) -> str:
     try:
-        proof = prove(claims.code.fun, reference, shapes, assume)
+        proof = prove(function, reference, shapes, assume)
     except DeriveError as error:
         return f"{UNDECIDED}: {error.met}"
     found = proof.counterexample
