@@ -31,6 +31,7 @@ from derive.index import (
 )
 from derive.normal import Algebra
 from derive.normal.present import cost, present
+from derive.rules.truth import without_infinities
 
 __all__ = ["Prepared", "entry_for", "has_contraction", "prepare", "tied"]
 
@@ -40,7 +41,7 @@ def prepare(definitions: Iterable[Definition], reserved: set[str], wrt: Iterable
     named = with_names(list(definitions), reserved)
     algebra = Algebra()
     inform(algebra)
-    ready = Prepared(named, {d.name: d.body for d in named}, algebra)
+    ready = Prepared(named, {d.name: d.body for d in named[:-1]} | {named[-1].name: without_infinities(named[-1].body)}, algebra)
     _drop_shifts(ready)
     _standard_names(ready, reserved)
     _note_signs(ready)
@@ -58,7 +59,7 @@ def _drop_shifts(ready: Prepared) -> None:
     """Remove each maximum (or stopped term) that cancels, by normal form: then it may be any number."""
     tainted: dict[str, tuple[tuple[Index, ...], Expr]] = {}
     for definition in ready.definitions:
-        body = expand(definition.body, tainted)
+        body = expand(ready.bodies[definition.name], tainted)
         if not shifted(body):
             continue
         cleaned = _cleaned(ready.algebra, body)

@@ -41,7 +41,8 @@ from derive.rules.places import is_place, same_place
 from derive.rules.reading import INFINITE, MINUS_INFINITY
 
 __all__ = ["above", "at_least", "both", "certainly_positive", "defined", "either", "equal", "finite", "given", "is_bit", "is_integer",
-           "may_be_infinite", "opposite", "true_where_defined", "unless_all_masked"]
+           "may_be_infinite", "opposite", "true_where_defined", "unless_all_masked",
+           "without_infinities"]
 
 
 def is_integer(u: Expr) -> bool:
@@ -212,6 +213,13 @@ def unless_all_masked(u: Expr) -> Iterator[Expr]:
     elif not isinstance(u, Where):
         for kid in u.kids:
             yield from unless_all_masked(kid)
+
+
+def without_infinities(u: Expr) -> Expr:
+    """The entry with 0 where a mask puts an infinite number in the place of all of it: the two have the same derivative."""
+    if isinstance(u, Where):
+        return Where(u.args[0], *(ZERO if side in INFINITE else without_infinities(side) for side in u.args[1:]))
+    return u
 
 
 def _only_below(u: Extremum) -> bool:

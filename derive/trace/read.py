@@ -262,8 +262,10 @@ class _Reader:
                 self.add(name, value, indices, body, 0)
         if self.definitions[-1].shape != value.shape:  # named before axes of size 1 were added or dropped
             self.definitions[-1] = replace(self.definitions[-1], shape=value.shape)
-        return Program(self.source, reachable(self.definitions), value.shape, tuple(self.assumptions.values()),
-                       tuple(f"the literal {text} is read as {exact}" for text, exact in self.literals.items()))
+        conventions = [f"the literal {text} is read as {exact}" for text, exact in self.literals.items()]
+        if may_be_infinite(self.definitions[-1].body):
+            conventions.append("where a mask puts an infinite number in the place of the value, the derivative is 0")
+        return Program(self.source, reachable(self.definitions), value.shape, tuple(self.assumptions.values()), tuple(conventions))
 
 
 def reachable(definitions: list[Definition]) -> tuple[Definition, ...]:
