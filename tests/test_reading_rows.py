@@ -43,6 +43,19 @@ READ: dict[str, tuple[Function, dict[str, str]]] = {
     "other numbers": (lambda x: x.reshape(3, 4) * 2, {"x": "4 3"}),
     "a softmax over merged axes": (lambda x: jax.nn.softmax(x.reshape(x.shape[0], -1), axis=1).reshape(x.shape), {"x": "n c d"}),
     "digits exchanged": (lambda x: x.reshape(x.shape[0], 2, -1).swapaxes(1, 2).reshape(x.shape[0], -1), {"x": "n 2*d"}),
+    "labels that are known": (lambda x: x[jnp.arange(3), jnp.array([0, 2, 1])], {"x": "3 4"}),
+    "a table of weights": (lambda x, y: jnp.array([0.5, 2.0, 1.5])[y] * x, {"x": "n", "y": "int n"}),
+    "a mask that is known": (lambda x: jax.nn.softmax(x + np.where(np.tri(3) > 0, 0.0, -np.inf), axis=1), {"x": "3 3"}),
+    "a permutation": (lambda x: x[np.array([2, 0, 1])] * x[::-1], {"x": "3 d"}),
+    "numbers in even steps": (lambda x: x * np.arange(5) + x @ np.eye(5), {"x": "n 5"}),
+    "the two largest": (lambda x: jnp.sort(x, axis=1)[:, ::-1][:, :2], {"x": "n 4"}),
+    "a median": (lambda x: jnp.median(x, axis=1), {"x": "n 4"}),
+    "one-hot at the largest": (lambda x, z: (jax.nn.one_hot(jnp.argmax(x, 1), x.shape[1]) * z).sum(1), {"x": "n d", "z": "n d"}),
+    "stored at the largest": (lambda x: x.at[jnp.arange(x.shape[0]), jnp.argmax(x, 1)].set(0.0), {"x": "n d"}),
+    "a maximum that may be masked": (lambda x, q: jnp.where(jnp.isfinite(jnp.where(q, x, -jnp.inf).max(1)), x.sum(1), 5.0),
+                                     {"x": "n d", "q": "bool n d"}),
+    "a mean without what is no number": (lambda x: jnp.nanmean(x, axis=0), {"x": "n d"}),
+    "a variance under a mask": (lambda x, q: jnp.var(x, axis=1, where=q | (jnp.arange(x.shape[1]) == 0)), {"x": "n d", "q": "bool n d"}),
     "merged and returned": (lambda x: jnp.sin(x).reshape(-1), {"x": "n d"}),
 }
 
@@ -204,7 +217,12 @@ def test_a_users_function_is_not_taken_for_that_of_jax() -> None:
 
 REFUSED: dict[str, tuple[Function, dict[str, str], str]] = {
     "a loop without a number": (lambda x: lax.scan(lambda c, u: (c + u, None), x[0], x)[0], {"x": "n d"}, "Give that dimension a number"),
-    "sorting": (lambda x: jnp.sort(x), {"x": "n"}, "'sort' of JAX has no row"),
+    "eigenvalues": (lambda x: jnp.linalg.eigvalsh(x), {"x": "n n"}, "'eigh' of JAX has no row"),
+    "rounding": (lambda x: jnp.floor(x), {"x": "n"}, "rounds numbers"),
+    "bits": (lambda y: y ^ 3, {"y": "int n"}, "works on the bits of integers"),
+    "a product of any length": (lambda x: jnp.prod(x), {"x": "n"}, "symbolic number of factors"),
+    "a large table": (lambda x: x * np.arange(100.0) ** 2, {"x": "n 100"}, "Pass it as an argument"),
+    "infinite numbers in order": (lambda x: jnp.sort(jnp.where(x > 0, x, -jnp.inf)), {"x": "n"}, "Infinite numbers are put in order"),
     "groups of examples": (lambda x, w: lax.conv_general_dilated(x, w, (1,), "VALID", batch_group_count=2), {"x": "2 3 5", "w": "4 3 2"},
                            "groups of examples"),
 }

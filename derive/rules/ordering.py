@@ -15,8 +15,8 @@ from jax import lax
 from derive.errors import NotYet
 from derive.index import ZERO, Expr, Index, Iverson, Sum, add, delta, fresh, mul, sub
 from derive.rules.primitives import Equation, declare
-from derive.rules.reading import INFINITE
 from derive.rules.structure import bound
+from derive.rules.truth import may_be_infinite
 from derive.rules.value import Value
 
 __all__: list[str] = []
@@ -40,7 +40,7 @@ def _rank(keys: Sequence[Value], axis: int, i: tuple[Expr, ...], a: Index, *, la
 
 def _along(x: Value, axis: int, i: tuple[Expr, ...], j: Expr) -> Expr:
     entry = x.at(*i[:axis], j, *i[axis + 1:])
-    if any(part in INFINITE for part in [entry, *entry.kids]):
+    if may_be_infinite(entry):
         raise NotYet("Infinite numbers are put in order.", hint="Use a mask after sorting.")
     return entry
 
