@@ -11,9 +11,10 @@ from derive.calculus.differentiate import differentiate
 from derive.derivation import Story
 from derive.errors import BadInput
 from derive.result import STATEMENTS, Derivation, SympyStep, assumption_texts
-from derive.trace.read import reachable, read_form
+from derive.trace.read import reachable
 from derive.trace.shapes import Shapes, place_of
 from derive.trace.trees import formed
+from derive.trace.whole import read_whole
 
 __all__ = ["STATEMENTS", "Derivation", "SympyStep", "Wrt", "assumption_texts", "gradient", "hessian", "jacobian", "vjp"]
 
@@ -77,7 +78,7 @@ class _Asked:
 
     def __init__(self, function: Callable[..., Any], shapes: Shapes, assume: Sequence[str]) -> None:
         self.function = function
-        self.form, self.program = read_form(formed(function, shapes))
+        self.form, self.program = read_whole(formed(function, shapes))
         self.source = self.program.source
         self.declared = declared(assume, self.source.arguments, self.source.packed)
         self.kept: dict[Any, Story] = {}
@@ -92,7 +93,7 @@ class _Asked:
 
     def derivation(self, name: str, kind: str) -> Derivation:
         """The derivative with respect to one array."""
-        return Derivation(self.function, self.program, differentiate(self.program, name, kind, self.declared), self.declared)
+        return Derivation(self.function, self.program, differentiate(self.program, name, kind, self.declared), self.declared, self.form.own)
 
     def second(self, row: str, column: str) -> Derivation:
         """The derivative by one array of the gradient with respect to another, or to the same."""
@@ -105,7 +106,7 @@ class _Asked:
         needed = reachable([*bodies, *backward, replace(story.result, role="user", meaning=f"∂{story.label}/∂{row}")])
         program = replace(self.program, definitions=needed, shape=story.result.shape)
         found = differentiate(program, column, "jacobian", self.declared)
-        return Derivation(self.function, program, replace(found, kind="hessian", first=row if row != column else ""), self.declared)
+        return Derivation(self.function, program, replace(found, kind="hessian", first=row if row != column else ""), self.declared, self.form.own)
 
     # ------------------------------------------------------------------------------------------- with respect to what
 

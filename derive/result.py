@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -51,8 +52,9 @@ class Derivation:
     Printing one tells the whole story; in Jupyter it shows as formulas.  Expressions are handed out as SymPy objects.
     """
 
-    def __init__(self, function: Callable[..., Any], program: Program, story: Story, declared: Sequence[Assumption] = ()) -> None:
-        self._function, self.program, self.story, self._declared = function, program, story, tuple(declared)
+    def __init__(self, function: Callable[..., Any], program: Program, story: Story, declared: Sequence[Assumption] = (),
+                 own: Mapping[str, Any] = MappingProxyType({})) -> None:
+        self._function, self.program, self.story, self._declared, self._own = function, program, story, tuple(declared), own
 
     # ------------------------------------------------------------------------------------------- SymPy
 
@@ -94,7 +96,7 @@ class Derivation:
         """Which of the assumptions that were declared do not hold for these arguments of the user's function; an equation holds up to rounding."""
         given = dict(inspect.signature(self._function).bind(*args, **keywords).arguments)
         parts = {leaf: eval(text, {"jax": jax, **given}) for packed in self.story.source.packed for leaf, text in packed.reach.items()}
-        return violated(self._declared, {**parts, **given})
+        return violated(self._declared, {**self._own, **parts, **given})
 
     @property
     def wrt(self) -> str:
@@ -177,8 +179,19 @@ class Derivation:
         return emit.jax(self.story, name)
 
     def function(self) -> Callable[..., Any]:
-        """The NumPy source as a callable: the arguments of the user's function (and `dout` for a vjp) to an array."""
-        return emit.compile_source(self.numpy(), emit.function_name(self.story))
+        """The NumPy source as a callable: the arguments of the user's function (and `dout` for a vjp) to an array.
+
+        Arrays that the user's function uses without taking them, which the source takes as arguments, are those of the function.
+        """
+        found = emit.compile_source(self.numpy(), emit.function_name(self.story))
+        if not self._own:
+            return found
+        signature = inspect.signature(found)
+        shown = signature.replace(parameters=[p for name, p in signature.parameters.items() if name not in self._own])
+
+        def run(*args: Any, **keywords: Any) -> Any:
+            return found(**shown.bind(*args, **keywords).arguments, **self._own)
+        return run
 
 
 def assumption_texts(assumptions: Sequence[Assumption], notation: render.Notation) -> tuple[str, ...]:

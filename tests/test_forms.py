@@ -210,6 +210,95 @@ def test_a_gradient_may_be_differentiated_again():
         np.testing.assert_allclose(product.function()(x, v), jax.hessian(lambda x: jnp.sum(jnp.sin(x) * x))(x) @ v, rtol=1e-9)
 
 
+# ------------------------------------------------------------------------------------------- arrays that a function uses without taking them
+
+
+DATA, TARGETS = RNG.normal(size=(20, 3)), RNG.normal(size=20)
+LABELS, WEIGHTS = RNG.integers(0, 4, 20), np.array([0.5, 1.0, 2.0, 4.0])
+
+
+def of_data(w):
+    return jnp.mean((DATA @ w - TARGETS) ** 2)
+
+
+def of_closed(data, targets):
+    def inner(w, lam):
+        return jnp.mean((data @ w - targets) ** 2) + lam * jnp.sum(w**2)
+    return inner
+
+
+def classified(W):
+    z = jax.nn.log_softmax(DATA @ W)
+    return -jnp.mean(jnp.asarray(WEIGHTS)[LABELS] * z[jnp.arange(len(LABELS)), LABELS])
+
+
+class Holder:
+    def __init__(self, data):
+        self.data = data
+
+    def loss(self, w):
+        return jnp.sum(jnp.tanh(self.data @ w))
+
+
+def first_given(data, w):
+    return jnp.sum(jnp.tanh(data @ w))
+
+
+def with_an_array(w, data=DATA):
+    return jnp.sum(jnp.tanh(data @ w))
+
+
+def doubled(function):
+    @functools.wraps(function)
+    def inner(w):
+        return 2 * function(w)
+    return inner
+
+
+USING = {
+    "module": (of_data, "d", ["DATA", "TARGETS"]), "jit": (jax.jit(of_data), "3", ["DATA", "TARGETS"]),
+    "example": (of_data, np.zeros(3), ["DATA", "TARGETS"]), "method": (Holder(DATA).loss, "d", ["data"]),
+    "partial": (functools.partial(first_given, DATA), "d", ["data"]), "default": (with_an_array, "d", ["data"]),
+    "several": (classified, "3 4", ["DATA", "LABELS"]), "lambda": (lambda w: jnp.sum(jnp.sin(DATA @ w)), "d", ["DATA"]),
+}
+
+
+@pytest.mark.parametrize("case", USING)
+def test_arrays_that_are_used_become_arguments_under_their_names(case):
+    function, shape, names = USING[case]
+    d = derive.gradient(function, 0, [shape])
+    assert set(names) <= {a.name for a in d.story.source.arguments} and "any others" in " ".join(d.assumptions)
+    w = RNG.normal(size=(3, 4) if case == "several" else 3)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(d.function()(w), jax.grad(function)(w), rtol=1e-9)
+    assert f"w, {names[0]}" in d.numpy() or case == "several"
+
+
+def test_what_is_used_has_symbolic_sizes():
+    d = derive.gradient(of_closed(DATA, TARGETS), "w", {"w": "d", "lam": ""})
+    assert d.matrix().text == "2Dataᵀ u/m + 2λw"
+    back = derive.vjp(lambda x: jnp.tanh(x @ DATA.T), "x", {"x": "n d"})
+    x, dout = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 20))
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(back.function()(x, dout), jax.vjp(lambda x: jnp.tanh(x @ DATA.T), x)[1](jnp.asarray(dout))[0], rtol=1e-9)
+    assert derive.gradient(of_data, "DATA", {"w": "d"}).wrt == "DATA"
+
+
+def test_what_a_decorator_does_is_not_lost():
+    small = jnp.array([1.0, 2.0])
+    d = derive.gradient(doubled(lambda w: jnp.sum(small * w)), "w", {"w": "2"})
+    np.testing.assert_allclose(d.function()(np.zeros(2)), [2.0, 4.0])
+    w = RNG.normal(size=3)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(derive.gradient(doubled(of_data), "w", {"w": "3"}).function()(w), 2 * jax.grad(of_data)(w), rtol=1e-7)
+
+
+def test_the_users_own_objects_are_not_changed():
+    holder = Holder(DATA)
+    derive.gradient(holder.loss, "w", {"w": "d"})
+    assert holder.data is DATA and of_data.__globals__["DATA"] is DATA
+
+
 # ------------------------------------------------------------------------------------------- what it is taken with respect to
 
 

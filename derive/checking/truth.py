@@ -25,9 +25,9 @@ from derive.errors import DeriveError, NotYet
 from derive.index import Expr, Size, num
 from derive.points import Point, concrete, label_bounds, sizes_of
 from derive.trace import Program, read
-from derive.trace.read import read_form
 from derive.trace.shapes import Shapes, argument_shapes, call
 from derive.trace.trees import Flat, Form, formed, packed_in
+from derive.trace.whole import read_form
 
 __all__ = ["Reference", "Truth", "form_of", "reference_of"]
 

@@ -31,9 +31,10 @@ from derive.proving.matching import form_like, matched
 from derive.proving.trial import Counterexample, Label, Trial
 from derive.rules.value import indices_for
 from derive.trace import Program
-from derive.trace.read import reachable, read_form
+from derive.trace.read import reachable
 from derive.trace.shapes import Shapes, call
 from derive.trace.trees import formed
+from derive.trace.whole import read_form
 
 __all__ = ["Comparison", "Counterexample", "Proof", "compare", "prove", "same_derivative"]
 

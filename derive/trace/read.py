@@ -12,8 +12,9 @@ import numpy as np
 from jax.extend.core import Literal
 
 from derive.derivation import Argument, Assumption, Definition, Source
-from derive.errors import BadInput, DeriveError, NotYet, Place
+from derive.errors import BadInput, NotYet, Place
 from derive.index import ONE, At, Const, Delta, Expr, Index, Iverson, Num, array_names, num, size_names, sub
+from derive.normal.present import cost
 from derive.rules import PRIMITIVES, WRAPPERS
 from derive.rules.constants import well_known
 from derive.rules.primitives import Equation
@@ -26,12 +27,13 @@ from derive.trace.jaxprs import function_name, kind_of, needed, tags_of, used_ag
 from derive.trace.loops import written_out_steps
 from derive.trace.names import SEPARATOR, traced
 from derive.trace.shapes import Shapes, argument_shapes, place_of
-from derive.trace.trees import Form, notes_of, source_of
+from derive.trace.trees import notes_of, source_of
 
-__all__ = ["Program", "reachable", "read", "read_form"]
+__all__ = ["Program", "reachable", "read"]
 
 # What gets a name where the source has none for it, as it would only grow when it is written out again; sums so far where they are used twice.
 _ALWAYS = {"sort": "sorted"}
+_LONG = 60
 _SHARED = {"cumsum": "sums", "cumlogsumexp": "sums", "cumprod": "products"}
 
 
@@ -71,16 +73,6 @@ def read(function: Callable[..., Any], shapes: Shapes = None) -> Program:
     return reader.program(outputs)
 
 
-def read_form(form: Form) -> tuple[Form, Program]:
-    """The function of a form as it was read; at the lengths of the examples where it cannot be read at symbolic ones."""
-    try:
-        return form, read(form.function, form.shapes)
-    except DeriveError:
-        if form.numbers is None:
-            raise
-    return form.numbers, read(form.numbers.function, form.numbers.shapes)
-
-
 class _Reader:
     def __init__(self, function: Callable[..., Any], arguments: tuple[Argument, ...]) -> None:
         self.source = source_of(function, arguments)
@@ -93,6 +85,7 @@ class _Reader:
         self.reserved = self.taken | sizes
         self.enclosing: Place | None = None
         self.step = ""
+        self.parts = 0
 
     # ------------------------------------------------------------------------------------------- what goes in
 
@@ -144,7 +137,7 @@ class _Reader:
             results = self.equation(equation, [self.value(variable, known) for variable in equation.invars])
             for variable, result in zip(equation.outvars, results):
                 tag = tags.get(variable) or _worth_a_name(equation, variable in shared)
-                known[variable] = self.define(tag, result) if tag else result
+                known[variable] = self.define(tag, result) if tag else self.shared(result) if variable in shared else result
         return [self.value(variable, known) for variable in jaxpr.outvars]
 
     def equation(self, equation: Any, inputs: list[Value]) -> list[Value]:
@@ -232,6 +225,13 @@ class _Reader:
         over_more, back = apart
         indices, full = indices_for(over_more.shape, self.reserved)
         return back(self.add(name, over_more, indices, over_more.at(*full), int(line) if line else 0))
+
+    def shared(self, value: Value) -> Value:
+        """A value that is used more than once, under a name where it is long."""
+        if value.kind != "float" or cost(value.at(*indices_for(value.shape, self.reserved)[1])) < _LONG:
+            return value
+        self.parts += 1
+        return self.define(f"part{self.parts}", value)
 
     def add(self, name: str, value: Value, indices: tuple[Index, ...], body: Expr, line: int) -> Value:
         name += self.step

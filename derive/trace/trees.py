@@ -14,8 +14,9 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -23,12 +24,13 @@ import numpy as np
 
 from derive.derivation import Argument, Assumption, Packed, Source
 from derive.errors import BadInput, DeriveError
+from derive.trace.captured import arrays_of, shape_texts, with_arrays, worth_a_name
 from derive.trace.examples import is_example, is_shape, letters_for, text_of, words_in
 from derive.trace.leaves import has_word, names_of, reach_of
 from derive.trace.names import first_names
-from derive.trace.shapes import Shapes, argument_names, argument_shapes, by_name, call, name_of, place_of, plain_of
+from derive.trace.shapes import Shapes, annotated_shapes, argument_names, argument_shapes, by_name, call, name_of, place_of, plain_of
 
-__all__ = ["Flat", "Form", "Tree", "formed", "notes_of", "packed_in", "source_of"]
+__all__ = ["Flat", "Form", "Tree", "formed", "notes_of", "packed_in", "source_of", "with_own_arrays"]
 
 _LEAF: Any = jax.tree_util.tree_structure(0)
 
@@ -64,14 +66,23 @@ class Tree:
 
 
 class Flat:
-    """The user's function as a function of arrays, by name."""
+    """The user's function as a function of arrays, by name.
 
-    def __init__(self, function: Callable[..., Any], trees: Mapping[str, Tree], note: str) -> None:
+    Args:
+        function: the user's.
+        trees: by its own argument.
+        note: what is to be said of the sizes; may be empty.
+        own: arrays that it uses without taking them, with where they are, by name.
+    """
+
+    def __init__(self, function: Callable[..., Any], trees: Mapping[str, Tree], note: str,
+                 own: Mapping[str, tuple[tuple[Any, ...], Any]] = MappingProxyType({})) -> None:
         self.function = self.__wrapped__ = function
-        self.trees, self.note = trees, note
+        self.trees, self.note, self.own = trees, note, own
         self.packed = tuple(tree.packed for tree in trees.values())
         names = [leaf for name in argument_names(function) for leaf in (trees[name].packed.reach if name in trees else [name])]
         optional = {name: None for name, left_out in argument_names(function).items() if left_out and name not in trees}
+        names += [name for name in own if name not in names]
         self.__signature__ = inspect.Signature([
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=optional.get(name, inspect.Parameter.empty)) for name in names])
 
@@ -79,7 +90,9 @@ class Flat:
         """The value of the user's function, with the trees put together."""
         leaves = {leaf for tree in self.trees.values() for leaf in tree.packed.reach}
         whole = {name: tree.built(arrays) for name, tree in self.trees.items()}
-        return call(self.function, {**whole, **{name: value for name, value in arrays.items() if name not in leaves}})
+        inside = {path: arrays[name] for name, (path, _) in self.own.items() if path}
+        left = {name: value for name, value in arrays.items() if name not in leaves and not (name in self.own and self.own[name][0])}
+        return call(with_arrays(self.function, inside), {**whole, **left})
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,11 @@ class Form:
     shapes: Shapes
     trees: Mapping[str, Tree] = field(default_factory=dict)
     numbers: Form | None = None
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The arrays that the function uses without taking them, by name."""
+        return {name: value for name, (_, value) in self.function.own.items()} if isinstance(self.function, Flat) else {}
 
     @property
     def whole(self) -> Callable[..., Any]:
@@ -145,6 +163,27 @@ def _form(function: Callable[..., Any], given: Mapping[str, Any], trees: Mapping
                            hint='Give a string of sizes such as "m d", an example array, or a tree of these.')
     flat = Flat(function, trees, note)
     return Form(flat, texts, trees, numbers)
+
+
+def with_own_arrays(form: Form, names: Collection[str] | None = None) -> Iterator[Form]:
+    """The function with the arrays that it uses without taking them as further arguments, the shapes written in one way after another.
+
+    Args:
+        form: the function.
+        names: those of them that count; None is all of them, if one is more than a short list of numbers.
+    """
+    texts = dict(form.shapes) if isinstance(form.shapes, Mapping) else annotated_shapes(form.whole)
+    own = {name: found for name, found in arrays_of(form.whole).items() if name not in texts and (names is None or name in names)}
+    arrays = {name: value for name, (_, value) in own.items()}
+    if not arrays or (names is None and not worth_a_name(arrays)):
+        return
+    words = [word for text in texts.values() for word in text.split() if word not in ("int", "bool", "float")]
+    letters = letters_for(range(len(arrays) * 8), {*texts, *words, *arrays, *argument_names(form.whole)})
+    note = (f"{', '.join(own)}: arrays that the function uses without taking them; the result holds for any others, "
+            "axes of equal length being of equal size")
+    flat = Flat(form.whole, form.trees, "; ".join(filter(None, (getattr(form.function, "note", ""), note))), own)
+    for shapes in shape_texts(arrays, words, list(letters.values())):
+        yield Form(flat, {**texts, **shapes}, form.trees)
 
 
 def source_of(function: Callable[..., Any], arguments: tuple[Argument, ...]) -> Source:
