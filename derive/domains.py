@@ -28,16 +28,27 @@ def premises(definitions: Sequence[Definition], algebra: Algebra) -> list[Assump
     The last definition is the value; the others count where it uses them, under the guards of that use.
     """
     out: dict[Expr, Assumption] = {}
+    found: dict[tuple[str, Expr], list[Guards]] = {}
     for body, outer in uses(definitions):
         for op, u, guards in conditions(body, outer):
             if not _evident(op, u, algebra):
-                condition = under(add(ONE, neg(Iverson("=", u))) if op == "!=" else Iverson(op, u), guards)
-                out.setdefault(condition, Assumption(_WORDS[op], condition))
+                found.setdefault((op, u), []).append(guards)
         for part in walk(body):
             if isinstance(part, MatrixFn):
                 name = f"the matrix {part.body.args[0]} has" if isinstance(part.body, At) else "the matrix that is inverted has"
                 out.setdefault(part, Assumption(f"{name} an inverse", None))
+    for (op, u), places in found.items():
+        for guards in _unguarded(places):
+            condition = under(add(ONE, neg(Iverson("=", u))) if op == "!=" else Iverson(op, u), guards)
+            out.setdefault(condition, Assumption(_WORDS[op], condition))
     return list(out.values())
+
+
+def _unguarded(places: list[Guards]) -> list[Guards]:
+    """The guards of one condition, without what they say twice: with no guard at all, or in both cases of one, it must hold anyway."""
+    if () in places or any((sub(ONE, g),) in places for (g,) in (p for p in places if len(p) == 1)):
+        return [()]
+    return list(dict.fromkeys(places))
 
 
 def label_uses(definitions: Sequence[Definition], arguments: Sequence[Argument]) -> list[tuple[Expr, Expr, Guards]]:

@@ -198,6 +198,8 @@ def _indicator(expr: Expr, context: Context) -> Piece:
 def condition(expr: Expr, context: Context, holds: bool = True) -> Node:
     """A condition of value 0 or 1 as a relation: j = k for δ_jk, j ≠ k for 1 − δ_jk."""
     expr = as_written(expr)
+    if expr.free - context.scope.keys():
+        context = context.inside(index for index in appearance(expr) if index not in context.scope)
     if isinstance(expr, Delta):
         left, right = _sides(expr, context)
         return row(left, Operator("=" if holds else "≠", "relation"), right)
@@ -207,10 +209,19 @@ def condition(expr: Expr, context: Context, holds: bool = True) -> Node:
         return Word("always" if (expr.value != 0) is holds else "never")
     if isinstance(expr, Mul) and holds and not any(isinstance(part, Num) for part in expr.args[0]):
         return _joined([condition(part, context) for part in expr.args[0]])
+    if isinstance(expr, Mul) and not holds and not any(isinstance(part, Num) for part in expr.args[0]):
+        return _implied(list(expr.args[0]), context)
     negated = _negated(expr)
     if negated is not None:
         return condition(negated, context, not holds)
     return row(compose(expr, context).node, Operator("=" if holds else "≠", "relation"), Number("1"))
+
+
+def _implied(parts: list[Expr], context: Context) -> Node:
+    """Not all of these: the claim, which is the opposite of the last comparison that stands there negated, where the others hold."""
+    claim = max(range(len(parts)), key=lambda k: (isinstance(_negated(parts[k]), Iverson), parts[k].height, k))
+    others = [condition(part, context) for k, part in enumerate(parts) if k != claim]
+    return row(condition(parts[claim], context, False), Word(" where "), _joined(others))
 
 
 def _joined(parts: list[Node]) -> Node:
