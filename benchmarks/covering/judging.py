@@ -74,10 +74,11 @@ def covered(group: str, row: Row, wrt: str, *, prove: bool = True) -> Covered:
         return Covered(**known, error=f"code: {type(error).__name__}: {' '.join(str(error).split())}")
     program = read(row.function, dict(row.shapes))
     try:
-        gap, count = agreement(row, program, wrt, function)
+        gap, count, nowhere = agreement(row, program, wrt, function)
     except Exception as error:  # emitted code that raises is a fault, and shown
         return Covered(**known, error=f"code raises {type(error).__name__}: {error}")
-    return Covered(**known, operations=size_of(d.numpy()), gap=gap, settings=count, large=at_large(row, program, d, function),
+    return Covered(**known, operations=size_of(d.numpy()), gap=gap, settings=count,
+                   large=" ".join(filter(None, [nowhere, at_large(row, program, d, function)])),
                    proved=verdict(row, program, wrt, function) if prove else "")
 
 
@@ -97,12 +98,15 @@ def incoming(value: Any) -> Any:
     return np.random.default_rng(7).normal(size=np.shape(value))
 
 
-def agreement(row: Row, program: Program, wrt: str, function: Callable[..., Any]) -> tuple[float, int]:
-    """(largest relative difference, how many settings were run)."""
-    worst, count = 0.0, 0
-    for _, arrays in trials(row, program):
+def agreement(row: Row, program: Program, wrt: str, function: Callable[..., Any]) -> tuple[float, int, str]:
+    """(largest relative difference, how many settings were run, where autodiff is no number)."""
+    worst, count, nowhere = 0.0, 0, ""
+    for sizes, arrays in trials(row, program):
         dout = incoming(oracle.run(row.function, arrays))
         expected = oracle.pulled_back(row.function, [wrt], arrays, dout)[wrt]
+        if not np.isfinite(expected).all():
+            nowhere = "autodiff is NaN with all sizes 1." if set(sizes.values()) == {1} else "autodiff is NaN at a point."
+            continue
         found = called(function, arrays, dout)
         gap = relative(found, expected)
         if gap > row.tolerance and np.shape(found) == expected.shape and float(np.max(np.abs(found - expected))) < FLOOR:
@@ -110,7 +114,7 @@ def agreement(row: Row, program: Program, wrt: str, function: Callable[..., Any]
         worst, count = max(worst, gap) if gap == gap else float("nan"), count + 1
         if gap != gap:
             break
-    return worst, count
+    return worst if count else float("nan"), count, nowhere
 
 
 def at_large(row: Row, program: Program, d: Any, function: Callable[..., Any]) -> str:
