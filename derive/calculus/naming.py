@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from derive.calculus.quotients import Sources, has_contraction, quotient_of, root_of
+from derive.calculus.quotients import Sources, has_contraction, over_digits, quotient_of, root_of
 from derive.calculus.spellings import named_part, respelled
 from derive.derivation import Definition
 from derive.index import (
@@ -121,10 +121,14 @@ class _Namer:
 
     def _quotients(self, node: Expr, *, top: bool) -> Expr:
         """A normalised quotient among the factors of a product gets a name, and so does the root that it is divided by."""
-        split = quotient_of(node, self.sources)
-        if split is None:
+        whole, digits = over_digits(node)
+        split = quotient_of(whole, self.sources)
+        if split is None or any(digits[j].free & f.free for f in split[0] for j in digits):
             return node
-        mine, others = split
+        return substitute(self._named_quotient(whole, *split, top=top), digits)
+
+    def _named_quotient(self, node: Expr, mine: list[Expr], others: list[Expr], *, top: bool) -> Expr:
+        given = mine
         hat = next((f for f in mine if not isinstance(f, Pow)), node)
         centred = isinstance(hat, Add)
         if centred:
@@ -139,7 +143,7 @@ class _Namer:
         exponential = any(isinstance(part, Fn) and part.args[0] == "exp" for part in walk(hat))
         names = sorted(array_names(hat), key=lambda n: (n not in self.reserved, n))
         named = self.name(whole, "p" if exponential else f"{names[0] if len(names[0]) == 1 else 'x'}hat")
-        return mul(*(named if f is hat else f for f in node.args[0] if f is hat or f not in split[0]))
+        return mul(*(named if f is hat else f for f in node.args[0] if f is hat or f not in given))
 
     def _form(self, node: Expr) -> tuple[Expr, list[Index], Fraction]:
         """(a form that equal nodes share whatever their indices are called, its free indices in order, a factor in front)."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from derive.index import Add, At, Expr, Index, Mul, Num, Pow, Sum, array_names, walk
+from derive.index import Add, At, Digit, Expr, Index, Mul, Num, Pow, Sum, array_names, fresh, substitute, walk
 
-__all__ = ["Sources", "has_contraction", "quotient_of", "root_of"]
+__all__ = ["Sources", "has_contraction", "over_digits", "quotient_of", "root_of"]
 
 
 def has_contraction(node: Expr) -> bool:
@@ -59,6 +59,13 @@ def quotient_of(node: Expr, sources: Sources) -> tuple[list[Expr], list[Expr]] |
     return None
 
 
+def over_digits(node: Expr) -> tuple[Expr, dict[Expr, Expr]]:
+    """The node with an index of its own for each digit of a merged index, and what each of these indices stands for."""
+    digits = sorted({part for part in walk(node) if isinstance(part, Digit)}, key=lambda part: part.key)
+    own: dict[Expr, Expr] = {digit: fresh(Index("j", digit.args[1][digit.args[2]], 0)) for digit in digits}
+    return (substitute(node, own), {j: digit for digit, j in own.items()}) if own else (node, {})
+
+
 def root_of(factors: list[Expr]) -> Expr | None:
     """The root √v that a quotient is divided by, where v is more than one entry."""
     for f in factors:
@@ -72,4 +79,5 @@ def _divides(f: Expr) -> bool:
 
 
 def _plain(node: Expr) -> bool:
-    return all(isinstance(i, (Index, Num)) for part in walk(node) if isinstance(part, At) for i in part.indices)
+    """Whether no label picks an entry."""
+    return not any(isinstance(inner, At) for part in walk(node) if isinstance(part, At) for i in part.indices for inner in walk(i))

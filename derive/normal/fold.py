@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from derive.derivation import Definition
-from derive.index import At, Const, Expr, Fn, Index, Mono, Num, Poly, Size, Sum, array_names
+from derive.index import At, Const, Digit, Expr, Fn, Index, Mono, Num, Poly, Size, Sum, array_names
 from derive.normal.algebra import Algebra
 from derive.normal.present import cost
 from derive.normal.ring import P0, P1, atom, constant, factors, is_indicator, poly, terms
@@ -276,7 +276,7 @@ def _match_node(pattern: Expr, target: Any, variables: frozenset[Expr], binding:
     if pattern in variables:
         if pattern in binding:
             return binding if binding[pattern] is target else None
-        return {**binding, pattern: target} if isinstance(target, (Index, Num, At)) else None
+        return {**binding, pattern: target} if isinstance(target, (Index, Num, At, Digit)) else None
     if pattern is target and not pattern.free & variables:
         return binding
     if not isinstance(target, Expr) or type(pattern) is not type(target):

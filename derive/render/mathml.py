@@ -5,6 +5,7 @@ from __future__ import annotations
 from xml.sax.saxutils import escape
 
 from derive.render.layout import Cases, Fence, Fraction, Large, Node, Number, Operator, Root, Row, Script, Symbol, Word, tall
+from derive.render.names import hatted
 
 __all__ = ["math_element", "mathml"]
 
@@ -48,12 +49,18 @@ def mathml(node: Node) -> str:
 
 
 def _symbol(base: str, sub: str, primes: int) -> str:
-    body = f"<mi>{escape(base)}</mi>"
+    hat = hatted(base)
+    body = f"<mi>{escape(base)}</mi>" if hat is None else _hat(*hat)
     low = f"<mn>{sub}</mn>" if sub.isdigit() else f'<mi mathvariant="normal">{escape(sub)}</mi>'
     high = f'<mo lspace="0" rspace="0">{"′" * primes}</mo>'
     if sub and primes:
         return f"<msubsup>{body}{low}{high}</msubsup>"
     return f"<msub>{body}{low}</msub>" if sub else f"<msup>{body}{high}</msup>" if primes else body
+
+
+def _hat(lead: str, letter: str) -> str:
+    over = f'<mover accent="true"><mi>{letter}</mi><mo>^</mo></mover>'
+    return f'<mrow><mi mathvariant="normal">{lead}</mi>{over}</mrow>' if lead else over
 
 
 def _large(mark: str, under: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from derive.index import At, Const, Expr, Index, Size, walk
 from derive.render.layout import Symbol
 
-__all__ = ["GREEK", "Notation", "spell"]
+__all__ = ["GREEK", "Notation", "hatted", "spell"]
 
 GREEK: Mapping[str, str] = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "eps": "ε", "zeta": "ζ", "eta": "η", "theta": "θ", "iota":
@@ -37,6 +37,12 @@ def spell(name: str) -> Symbol:
         return Symbol(stem, "", primes)
     base = "Sigma" if parts[1] == "Σ" else GREEK.get(parts[1], parts[1])
     return Symbol(base, parts[2] or parts[3] or "", primes)
+
+
+def hatted(base: str) -> tuple[str, str] | None:
+    """('d' or nothing, the letter) for a name that is spelled out as a letter with a hat: xhat is x̂, dxhat its derivative."""
+    found = re.fullmatch(r"(d?)([A-Za-z])hat", base)
+    return (found[1], found[2]) if found else None
 
 
 def _look(symbol: Symbol) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from derive.render.layout import Cases, Fence, Fraction, Large, Node, Number, Operator, Root, Row, Script, Symbol, Word, tall
-from derive.render.names import GREEK
+from derive.render.names import GREEK, hatted
 
 __all__ = ["LATEX_MARKS", "escaped", "latex_math", "prose"]
 
@@ -109,6 +109,9 @@ def _name(base: str) -> str:
         return _COMMANDS[base]
     if base in _OWN:
         return f"\\{base}"
+    hat = hatted(base)
+    if hat is not None:
+        return (r"\mathrm{d}" if hat[0] else "") + rf"\hat{{{hat[1]}}}"
     return base if len(base) == 1 else _upright(base)
 
 
