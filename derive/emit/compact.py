@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from derive.derivation import Definition
 from derive.emit.stable import Row
-from derive.emit.terms import coefficient_of, factors_of, terms_of
-from derive.index import ONE, Add, At, Delta, Expr, Mul, Num, Pow, Sum, add, mul, num, power, rebuild, walk
+from derive.emit.terms import coefficient_of, factors_of, flat_factors, terms_of
+from derive.index import ONE, Add, At, Delta, Expr, Num, Pow, Sum, add, mul, num, power, rebuild, walk
 
 __all__ = ["factored", "narrowed"]
 
@@ -102,7 +102,7 @@ def _left(term: Expr, shared: Mapping[Expr, int]) -> Expr:
 def _powers(term: Expr) -> dict[Expr, int]:
     """The factors of a term with whole exponents; other powers count as one factor."""
     out: dict[Expr, int] = {}
-    for factor in _flat(term):
+    for factor in flat_factors(term):
         whole = isinstance(factor, Pow) and factor.args[1].denominator == 1 and factor.args[1] > 0
         base, exponent = (factor.args[0], int(factor.args[1])) if whole else (factor, 1)
         if not isinstance(factor, Num):
@@ -111,13 +111,4 @@ def _powers(term: Expr) -> dict[Expr, int]:
 
 
 def _number(term: Expr) -> Fraction:
-    return coefficient_of(mul(*_flat(term)))[0]
-
-
-def _flat(term: Expr) -> list[Expr]:
-    """The factors, those of a denominator that is a product one by one."""
-    out: list[Expr] = []
-    for factor in factors_of(term):
-        below = isinstance(factor, Pow) and factor.args[1].denominator == 1 and isinstance(factor.args[0], Mul)
-        out += [power(part, factor.args[1]) for part in factor.args[0].args[0]] if below else [factor]
-    return out
+    return coefficient_of(mul(*flat_factors(term)))[0]

@@ -15,6 +15,7 @@ from derive.emit.masked import folded
 from derive.emit.once import Statement, once
 from derive.emit.pieces import in_pieces
 from derive.emit.places import Places
+from derive.emit.poles import without_poles
 from derive.emit.saturate import saturate
 from derive.emit.split import split
 from derive.emit.stable import Row, shifted
@@ -69,7 +70,7 @@ def _laid_out(rows: list[Row], story: Story) -> list[Row]:
     """The rows with axes, windows and pieces as arrays have them."""
     places = Places()
     shapes = {a.name: a.shape for a in story.source.arguments} | ({"dout": story.definitions[-1].shape} if story.kind == "vjp" else {})
-    return _needed(factored(narrowed(windowed(in_pieces(split(rows, places), shapes, places), shapes, places))))
+    return _needed(factored(without_poles(narrowed(windowed(in_pieces(split(rows, places), shapes, places), shapes, places)))))
 
 
 def needed_rows(story: Story) -> list[Row]:
@@ -117,7 +118,11 @@ def _without_aliases(rows: list[Row]) -> list[Row]:
                 replace(one, definition=replace(one.definition, body=expand(one.definition.body, bodies)))
                 for one in rows if one.definition.name != mine.name
             ]
-    return rows
+    last = rows[-1].definition
+    place = next((k for k, row in enumerate(rows[:-1]) if isinstance(last.body, At) and row.definition.name == last.body.name), None)
+    if place is None or rows[place].definition.role == "user" or last.body.args[1] != last.indices:
+        return rows
+    return [*rows[:place], replace(rows[place], definition=replace(rows[place].definition, name=last.name, role=last.role, shape=last.shape))]
 
 
 # ------------------------------------------------------------------------------------------- storage

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from derive.derivation import Definition
 from derive.emit.stable import Row, resolved
-from derive.index import ONE, ZERO, Add, Expr, Fn, Mul, Pow, add, mul, neg, power, rebuild, sub
+from derive.emit.terms import flat_factors
+from derive.index import ONE, ZERO, Add, Expr, Fn, Mul, Pow, Sum, add, mul, neg, num, power, rebuild, sub
 
 __all__ = ["saturate"]
 
@@ -21,7 +22,7 @@ def saturate(rows: list[Row]) -> list[Row]:
 def _multiplied(node: Expr) -> Expr:
     """exp(a) (exp b + exp c) as exp(a + b) + exp(a + c): one factor alone may overflow where the other vanishes."""
     node = rebuild(node, _multiplied)
-    factors = node.args[0] if isinstance(node, Mul) else ()
+    factors = flat_factors(node) if isinstance(node, Mul) else []
     scales = [exponent for factor in factors if (exponent := _own_exponent(factor)) is not None]
     for place, one in enumerate(factors):
         terms = [_split(term) for term in one.args[0]] if isinstance(one, Add) else []
@@ -33,8 +34,7 @@ def _multiplied(node: Expr) -> Expr:
 
 def _split(term: Expr) -> tuple[list[Expr], list[Expr]]:
     """The exponents among the factors of a term, and the other factors."""
-    factors = term.args[0] if isinstance(term, Mul) else (term,)
-    found = [(_own_exponent(factor), factor) for factor in factors]
+    found = [(_own_exponent(factor), factor) for factor in flat_factors(term)]
     return [exponent for exponent, _ in found if exponent is not None], [factor for exponent, factor in found if exponent is None]
 
 
@@ -73,7 +73,33 @@ def _logarithm(node: Fn, table: Mapping[str, Definition]) -> Expr:
     if isinstance(body, Fn) and body.args[0] == "logistic":
         return neg(_logaddexp(ZERO, neg(body.args[1][0])))
     pair = _two_exponents(inner, table)
-    return node if pair is None else _logaddexp(*pair)
+    if pair is not None:
+        return _logaddexp(*pair)
+    return _of_complement(inner, table) or _of_quotient(inner, table) or node
+
+
+def _of_complement(node: Expr, table: Mapping[str, Definition]) -> Expr | None:
+    """log(1 − σ(u)) = −log(1 + e^u)."""
+    terms = node.args[0] if isinstance(node, Add) and len(node.args[0]) == 2 and ONE in node.args[0] else ()
+    rest = next((neg(term) for term in terms if term is not ONE), ONE)
+    body = resolved(rest, table, Fn)
+    return neg(_logaddexp(ZERO, body.args[1][0])) if isinstance(body, Fn) and body.args[0] == "logistic" else None
+
+
+def _of_quotient(node: Expr, table: Mapping[str, Definition]) -> Expr | None:
+    """log(e^u / Σ e^v) = u − log Σ e^v, which stays finite where the quotient underflows."""
+    body = resolved(node, table, Mul)
+    terms: list[Expr] = []
+    for factor in flat_factors(body) if isinstance(body, Mul) else ():
+        exponent = _own_exponent(factor)
+        total = factor.args[0] if isinstance(factor, Pow) and isinstance(factor.args[0], Sum) else None
+        if exponent is not None:
+            terms.append(exponent)
+        elif total is not None and _own_exponent(total.body) is not None:
+            terms.append(mul(num(factor.args[1]), Fn("log", (total,))))
+        else:
+            return None
+    return add(*terms) if terms else None
 
 
 def _logaddexp(u: Expr, v: Expr) -> Expr:

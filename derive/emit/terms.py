@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from derive.index import ONE, Add, Expr, Mono, Mul, Num, Poly, Sum, add, mul, num, power, rebuild
+from derive.index import ONE, Add, Expr, Mono, Mul, Num, Poly, Pow, Sum, add, mul, num, power, rebuild
 
-__all__ = ["Joined", "Spread", "Tie", "common_of", "tidy", "coefficient_of", "factors_of", "plain", "terms_of"]
+__all__ = ["Joined", "Spread", "Tie", "common_of", "tidy", "coefficient_of", "factors_of", "flat_factors", "plain", "terms_of"]
 
 
 def plain(expr: Expr) -> Expr:
@@ -38,6 +38,15 @@ def terms_of(expr: Expr) -> tuple[Expr, ...]:
 def factors_of(expr: Expr) -> tuple[Expr, ...]:
     """The factors of a product as written."""
     return expr.args[0] if isinstance(expr, Mul) else (expr,)
+
+
+def flat_factors(term: Expr) -> list[Expr]:
+    """The factors, those of a denominator that is a product one by one."""
+    out: list[Expr] = []
+    for factor in factors_of(term):
+        below = isinstance(factor, Pow) and factor.args[1].denominator == 1 and isinstance(factor.args[0], Mul)
+        out += [power(part, factor.args[1]) for part in factor.args[0].args[0]] if below else [factor]
+    return out
 
 
 def coefficient_of(expr: Expr) -> tuple[Fraction, Expr]:
