@@ -205,6 +205,7 @@ def test_a_tuple_of_numbers_is_a_shape_and_a_tuple_of_strings_a_tree():
     assert derive.gradient(lambda x: jnp.sum(x**2), "x", {"x": (3, 4)}).story.source.argument("x").shape[0].value == 3
     assert derive.gradient(lambda x: jnp.sum(x**2), "x", {"x": ("m", 4)}).wrt == "x"
     assert len(derive.gradient(lambda p: jnp.sum(p[0] ** 2) + jnp.sum(p[1]), "p", {"p": ("m", "n")})) == 2
+    assert derive.gradient(lambda X, w: jnp.sum((X @ w) ** 2), "w", {"X": ("m", "d"), "w": ["d"]}).matrix().text == "2Xᵀ Xw"
 
 
 # ------------------------------------------------------------------------------------------- prove, check, vjp, hessian

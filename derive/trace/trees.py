@@ -103,7 +103,7 @@ class Form:
         function: takes each leaf of a tree as an argument of its own.
         shapes: of its arguments, as strings; None where the annotations are to be read.
         trees: by the user's argument.
-        numbers: the same with the lengths of the examples as they are, or None where there are no examples.
+        numbers: the same to be tried next: with the lengths of the examples as they are, and tuples of sizes as shapes; may be None.
     """
 
     function: Callable[..., Any]
@@ -145,8 +145,15 @@ def formed(function: Callable[..., Any], shapes: Any) -> Form:
     letters = letters_for(lengths, leaves | given.keys() | argument_names(function).keys() | words_in(kept))
     note = "" if not letters else (", ".join(f"{letter} = {n}" for n, letter in letters.items())
                                    + " in the examples that were given; axes of equal length there are of equal size")
-    numbers = None if not letters else _form(function, given, trees, {}, "the sizes are those of the examples that were given")
+    joined = {name: " ".join(spec) if _is_words(spec) else spec for name, spec in given.items()}
+    numbers = formed(function, joined) if any(map(_is_words, given.values())) else None if not letters else _form(
+        function, given, trees, {}, "the sizes are those of the examples that were given")
     return _form(function, given, trees, letters, note, numbers)
+
+
+def _is_words(spec: Any) -> bool:
+    """Whether it is a tuple of single sizes, which is taken for one shape where it does not do as a tree of vectors."""
+    return type(spec) in (tuple, list) and bool(spec) and all(isinstance(part, str) and len(part.split()) == 1 for part in spec)
 
 
 def _form(function: Callable[..., Any], given: Mapping[str, Any], trees: Mapping[str, Tree], letters: Mapping[int, str], note: str,

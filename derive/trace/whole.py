@@ -24,7 +24,7 @@ def read_form(form: Form) -> tuple[Form, Program]:
     except DeriveError:
         if form.numbers is None:
             raise
-    return form.numbers, read(form.numbers.function, form.numbers.shapes)
+    return read_form(form.numbers)
 
 
 def read_whole(form: Form) -> tuple[Form, Program]:
