@@ -343,3 +343,29 @@ def test_it_is_refused(case):
     function, shapes, match = REFUSED[case]
     with pytest.raises(derive.DeriveError, match=match):
         derive.gradient(function, shapes=shapes)
+
+
+# ------------------------------------------------------------------------------------------- proofs of functions that use arrays
+
+
+def summed(w):
+    return jnp.sum((TARGETS - DATA @ w) ** 2) / TARGETS.shape[0]
+
+
+def by_number(w):
+    return jnp.sum((TARGETS - DATA @ w) ** 2) / 20
+
+
+@pytest.mark.parametrize(("f", "g", "shape"), [(of_data, summed, "d"), (of_data, summed, "3"), (of_data, by_number, "3"),
+                                               (Holder(DATA).loss, functools.partial(first_given, DATA), "d")])
+def test_what_is_equal_for_any_arrays_is_proved(f, g, shape):
+    proof = derive.prove(f, g, {"w": shape})
+    assert proof and any("any others" in a.text for a in proof.assumptions)
+
+
+def test_what_is_not_equal_for_these_arrays_is_not_proved():
+    for g in (functools.partial(first_given, DATA + 1), lambda w: 2 * first_given(DATA, w)):
+        try:
+            assert not derive.prove(functools.partial(first_given, DATA), g, {"w": "3"})
+        except (derive.NotYet, derive.Undecided):
+            continue

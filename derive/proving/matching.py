@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from derive.derivation import Argument
 from derive.errors import BadInput
 from derive.index import At, Expr, substitute, walk
 from derive.trace import Program, read
+from derive.trace.captured import arrays_of, worth_a_name
 from derive.trace.shapes import Shapes, argument_names, argument_shapes, place_of
-from derive.trace.trees import Flat, Form
+from derive.trace.trees import Flat, Form, with_own_arrays
 
-__all__ = ["argument_text", "form_like", "matched"]
+__all__ = ["argument_text", "form_like", "matched", "with_shared_arrays"]
 
 
 def form_like(g: Callable[..., Any], form: Form) -> Callable[..., Any]:
@@ -32,6 +35,22 @@ def form_like(g: Callable[..., Any], form: Form) -> Callable[..., Any]:
     if clash:
         raise BadInput(f"{sorted(clash)[0]!r} is an argument of one function, and an array in a tree of the other.", place=place_of(g))
     return Flat(g, trees, "")
+
+
+def with_shared_arrays(form: Form, g: Callable[..., Any]) -> Iterator[tuple[Form, Callable[..., Any]]]:
+    """Both functions with the arrays that both use without taking them as further arguments; what is equal for any such arrays is so for these."""
+    mine, theirs = (list(arrays_of(function).items()) for function in (form.whole, g))
+    pairs = {name: (where, value) for name, (path, value) in mine for _, (where, other) in theirs if path and where and _same(value, other)}
+    if not pairs or not worth_a_name({name: value for name, (_, value) in pairs.items()}):
+        return
+    like = form_like(g, form)
+    trees = like.trees if isinstance(like, Flat) else {}
+    for one in with_own_arrays(form, list(pairs)):
+        yield one, Flat(g, trees, "", pairs)
+
+
+def _same(value: Any, other: Any) -> bool:
+    return value is other or (value.shape == other.shape and value.dtype == other.dtype and bool(np.array_equal(value, other)))
 
 
 def matched(g: Callable[..., Any], left: Program, shapes: Shapes) -> tuple[Program, dict[str, str]]:

@@ -18,7 +18,7 @@ from derive.assume import declared, use
 from derive.calculus.rewrite import Chain
 from derive.derivation import Assumption, Definition, Section, Story, label_in_range
 from derive.domains import label_uses, premises
-from derive.errors import NotYet
+from derive.errors import DeriveError, NotYet
 from derive.evaluate import Evaluator
 from derive.index import At, Expr, Iverson, Poly, num, substitute, walk
 from derive.normal import P0, Algebra
@@ -27,13 +27,13 @@ from derive.normal.present import present
 from derive.normal.sums import under
 from derive.points import label_and_size
 from derive.proving.answer import Proof
-from derive.proving.matching import form_like, matched
+from derive.proving.matching import form_like, matched, with_shared_arrays
 from derive.proving.trial import Counterexample, Label, Trial
 from derive.rules.value import indices_for
-from derive.trace import Program
+from derive.trace import Program, read
 from derive.trace.read import reachable
 from derive.trace.shapes import Shapes, call
-from derive.trace.trees import formed
+from derive.trace.trees import Form, formed
 from derive.trace.whole import read_form
 
 __all__ = ["Comparison", "Counterexample", "Proof", "compare", "prove", "same_derivative"]
@@ -71,8 +71,24 @@ def prove(f: Callable[..., Any], g: Callable[..., Any], shapes: Shapes = None, a
     Raises:
         DeriveError: one of the functions cannot be read; the error names the line.
     """
-    form, left = read_form(formed(f, shapes))
-    f, g = form.function, form_like(g, form)
+    given = formed(f, shapes)
+    ways, tried = list(with_shared_arrays(given, g)), False
+    for form, other in ways:
+        if tried and form is not ways[-1][0]:  # the last one has the shapes as they are
+            continue
+        try:
+            found = _decided(form, read(form.function, form.shapes), other, assume)
+        except DeriveError:  # the shapes may be written in another way
+            continue
+        if found.verdict == "proved":
+            return found
+        tried = True
+    form, left = read_form(given)
+    return _decided(form, left, form_like(g, form), assume)
+
+
+def _decided(form: Form, left: Program, g: Callable[..., Any], assume: Sequence[str]) -> Proof:
+    f = form.function
     right, names = matched(g, left, form.shapes)
     if len(left.shape) != len(right.shape) or any(a is not b for a, b in zip(left.shape, right.shape)):
         return Proof("undecided", f"The values have different shapes: {_shape(left)} and {_shape(right)}.")
