@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import sys
+import sysconfig
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import CodeType, FrameType
+from types import CellType, CodeType, FrameType, FunctionType
 from typing import Any
 
 from derive.checking.running import attempt
@@ -22,6 +24,8 @@ __all__ = ["unreached"]
 
 Span = tuple[tuple[int, int], tuple[int, int]]  # from (line, column) to (line, column)
 _LONGEST = 40
+_MOST = 50
+_LIBRARIES = tuple({os.path.abspath(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")})
 _KINDS_ALONE = frozenset({"isinstance", "hasattr", "callable", "ndim", "issubclass"})
 
 
@@ -32,13 +36,39 @@ def unreached(subject: Subject, points: Sequence[Point]) -> tuple[str, ...]:
         subject: the handwritten code.
         points: where it is run.
     """
-    codes = {code for part in subject.parts for code in codes_of(part)}
-    branches = [branch for part in subject.parts for branch in _branches(part)]
+    functions = _with_helpers(subject.parts)
+    codes = {code for function in functions for code in codes_of(function)}
+    branches = [branch for function in functions for branch in _branches(function)]
     if not codes or not branches:
         return ()
     ran = _places_run(subject, points, codes)
     missed = [(span, text, alone) for span, text, alone in branches if not any(span[0] <= start and end <= span[1] for start, end in ran)]
     return tuple(dict.fromkeys(_sentence(span, text, alone) for span, text, alone in _outermost(missed)))
+
+
+def _with_helpers(parts: Iterable[Callable[..., Any]]) -> list[Callable[..., Any]]:
+    """These functions and the user's own functions that they call by name, from whatever file."""
+    found = [inspect.unwrap(part) for part in parts]
+    for function in found:
+        if isinstance(function, FunctionType):
+            free = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+            names = {name for code in codes_of(function) for name in code.co_names} - free.keys()
+            values = [function.__globals__.get(name) for name in sorted(names)] + [_content(cell) for cell in free.values()]
+            found += [value for value in values if isinstance(value, FunctionType) and _own(value) and value not in found and len(found) < _MOST]
+    return found
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
+
+
+def _own(function: FunctionType) -> bool:
+    """Whether a function is the user's: its file is in no library."""
+    file = os.path.abspath(function.__code__.co_filename)
+    return not file.startswith(_LIBRARIES) and "site-packages" not in file
 
 
 def _outermost(missed: Sequence[tuple[Span, str, bool]]) -> Iterator[tuple[Span, str, bool]]:

@@ -151,8 +151,9 @@ class Judge:
         notes = self._why_no_formula()
         if found.equal:
             ties = () if found.everywhere and self.compared.example is None else self._tie_words() or (_TIES,)
+            uncovered = tuple(dict.fromkeys((*found.uncovered, *self.case.numbers.uncovered())))  # other sizes may take another branch
             return replace(self.base, verdict=exact_at(found.sizes, found.note), diagnosis=(*notes, *ties), assumptions=self._real(),
-                           uncovered=found.uncovered)
+                           uncovered=uncovered)
         if self.compared.example is not None:
             return replace(self.base, verdict=NUMERIC, diagnosis=(*self._tie_words(), *notes, *found.why), uncovered=self._uncovered())
         return replace(self.base, verdict=NUMERIC, diagnosis=(*notes, *found.why), uncovered=self._uncovered())
