@@ -8,7 +8,7 @@ from derive.emit.stable import Row, match, scale_of
 from derive.emit.terms import factors_of
 from derive.index import ZERO, Add, At, Const, Expr, Extremum, Fn, Iverson, Mul, Pow, Sum, Where, mul, rebuild, substitute, walk
 
-__all__ = ["folded"]
+__all__ = ["folded", "kept_inside"]
 
 Pair = tuple[Expr, Expr]  # a mask, and the exponent under it
 
@@ -19,6 +19,19 @@ def folded(rows: list[Row]) -> list[Row]:
     if not pairs:
         return rows
     return [replace(row, definition=replace(row.definition, body=_folded(row.definition.body, pairs, frozenset()))) for row in rows]
+
+
+def kept_inside(rows: list[Row]) -> list[Row]:
+    """The rows with exp(u) where a mask is 1, else 0, as exp(u where the mask is 1, else −∞): what is left out cannot overflow."""
+    return [replace(row, definition=replace(row.definition, body=_kept(row.definition.body))) for row in rows]
+
+
+def _kept(node: Expr) -> Expr:
+    node = rebuild(node, _kept)
+    if isinstance(node, Where) and node.args[2] is ZERO and isinstance(node.args[1], Fn) and node.args[1].args[0] == "exp":
+        inside: Expr = Fn("exp", (Where(node.args[0], node.args[1].args[1][0], Const("-inf")),))
+        return inside
+    return node
 
 
 def _is_mask(node: Expr) -> bool:

@@ -23,7 +23,8 @@ _SPARE = "ijklpqrstuv"  # the letters that people take first
 def number_text(value: Fraction) -> str:
     """A number as Python text: 3, 0.1, 1 / 3."""
     if value.denominator == 1:
-        return str(value.numerator)
+        large = abs(value) > 2 ** 63  # JAX takes no integers beyond 64 bits
+        return repr(float(value)) if large else str(value.numerator)
     decimal = repr(float(value)).replace("e-0", "e-")
     return decimal if Fraction(decimal) == value else f"{value.numerator} / {value.denominator}"
 

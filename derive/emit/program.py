@@ -11,7 +11,7 @@ from derive.emit.compact import factored, narrowed
 from derive.emit.copies import apart
 from derive.emit.entries import Store
 from derive.emit.lower import Lowering
-from derive.emit.masked import folded
+from derive.emit.masked import folded, kept_inside
 from derive.emit.once import Statement, once
 from derive.emit.pieces import in_pieces
 from derive.emit.places import Places
@@ -50,7 +50,7 @@ def build(story: Story) -> Program:
         NotYet: an expression has no array form.
     """
     rows = _needed(with_ties(_laid_out(needed_rows(story), story)))
-    rows = _without_aliases(_inlined(shifted(apart(folded(_needed(saturate(rows)))))))
+    rows = _without_aliases(_inlined(kept_inside(shifted(apart(folded(_needed(saturate(rows))))))))
     stores = stores_of(story, [row.definition for row in rows])
     lowering = Lowering(stores)
     guarded = _labels_in_range(rows, story)
