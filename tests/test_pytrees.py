@@ -1,14 +1,16 @@
 """Parameters that are trees of arrays, and shapes given by examples: the same structure comes back, and JAX agrees on each leaf."""
 
-from __future__ import annotations
+# ruff: noqa: F722, F821  (shapes in annotations)
 
 import collections
 import dataclasses
+from typing import NamedTuple, TypedDict
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxtyping import Array, Float
 
 import derive
 import derive.cli
@@ -380,6 +382,49 @@ def test_the_command_line(tmp_path, capsys):
 def test_paths_that_contradict_each_other(text, match):
     with pytest.raises(derive.BadInput, match=match):
         parse_shapes(text)
+
+
+# ------------------------------------------------------------------------------------------- annotations
+
+
+class Affine(NamedTuple):
+    W: Float[Array, "d k"]
+    b: Float[Array, "k"]
+
+
+class Typed(TypedDict):
+    W: Float[Array, "d k"]
+    b: Float[Array, "k"]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass
+class Scaled:
+    inner: Affine
+    s: float
+
+
+def of_annotated_tuple(p: Affine, X: Float[Array, "m d"]):
+    return jnp.sum(jnp.tanh(X @ p.W + p.b))
+
+
+def of_typed_dict(p: Typed, X: Float[Array, "m d"]):
+    return jnp.sum(jnp.tanh(X @ p["W"] + p["b"]))
+
+
+def of_annotated_class(p: Scaled, X: Float[Array, "m d"]):
+    return p.s * jnp.sum(jnp.tanh(X @ p.inner.W + p.inner.b))
+
+
+def of_tuple(p: tuple[Float[Array, "d k"], Float[Array, "k"]], X: Float[Array, "m d"]):
+    W, b = p
+    return jnp.sum(jnp.tanh(X @ W + b))
+
+
+@pytest.mark.parametrize("function", [of_annotated_tuple, of_typed_dict, of_annotated_class, of_tuple])
+def test_annotated_trees(function):
+    assert [d.wrt for d in of(derive.gradient(function))][:2] == ["W", "b"]
+    assert derive.prove(function, function)
 
 
 # ------------------------------------------------------------------------------------------- custom rules

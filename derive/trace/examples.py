@@ -1,14 +1,18 @@
-"""Shapes given as strings, as tuples of numbers, or by an example."""
+"""Shapes given as strings, as tuples of numbers, by an example, or by the annotations of a class."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import typing
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["is_example", "is_shape", "letters_for", "text_of", "words_in"]
+from derive.trace.shapes import annotation_text, annotations_of, plain_of
+
+__all__ = ["annotated_trees", "is_example", "is_shape", "letters_for", "text_of", "words_in"]
 
 _LETTERS = ("m", "d", "k", "n", "h", "p", "q", "r", "s", "t", "u", "v")
 
@@ -52,3 +56,20 @@ def letters_for(lengths: Sequence[int], taken: Collection[str]) -> dict[int, str
 def words_in(specs: Iterable[Any]) -> set[str]:
     """The words in what is given as strings, sizes among them."""
     return {word for spec in specs if not hasattr(spec, "shape") for word in re.findall(r"\w+", str(spec))}
+
+
+def annotated_trees(function: Callable[..., Any]) -> dict[str, Any]:
+    """For each parameter annotated by a tuple, named tuple, dataclass or typed dict of annotated arrays, that tree with shapes for arrays."""
+    found = {name: _tree_of(hint) for name, hint in annotations_of(plain_of(function)).items() if name != "return"}
+    return {name: tree for name, tree in found.items() if tree is not None}
+
+
+def _tree_of(hint: Any) -> Any:
+    if typing.get_origin(hint) is tuple:
+        inner = [annotation_text(one) or _tree_of(one) for one in typing.get_args(hint)]
+        return tuple(inner) if inner and None not in inner else None
+    record = isinstance(hint, type) and (dataclasses.is_dataclass(hint) or hasattr(hint, "_fields") or typing.is_typeddict(hint))
+    if not record or hasattr(hint, "dim_str"):
+        return None
+    parts = {name: annotation_text(one) or _tree_of(one) for name, one in annotations_of(hint).items()}
+    return hint(**parts) if parts and None not in parts.values() else None

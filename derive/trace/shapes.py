@@ -15,7 +15,8 @@ from derive.errors import BadInput, DeriveError, NotYet, Place
 from derive.index import Expr, Size, size_names, substitute
 from derive.rules.sizes import size
 
-__all__ = ["Shapes", "annotated_shapes", "argument_names", "argument_shapes", "by_name", "call", "name_of", "place_of", "plain_of"]
+__all__ = ["Shapes", "annotated_shapes", "annotation_text", "annotations_of", "argument_names", "argument_shapes", "by_name", "call", "name_of",
+           "place_of", "plain_of"]
 
 Shapes = Mapping[str, Any] | Sequence[Any] | None
 _KINDS = {"int": "int", "bool": "bool", "float": "float"}
@@ -137,20 +138,23 @@ def by_name(shapes: Shapes, names: Iterable[str], place: Place | None) -> dict[s
 
 def annotated_shapes(function: Callable[..., Any]) -> dict[str, str]:
     """The shapes that jaxtyping annotations (or `float`, `int`) give, by argument name; the others are left out."""
-    plain = plain_of(function)
-    try:
-        hints = typing.get_type_hints(plain, include_extras=True)
-    except (NameError, TypeError, AttributeError, SyntaxError):
-        hints = getattr(plain, "__annotations__", {})
     found = {}
-    for name, hint in hints.items():
-        text = _annotation_text(hint)
+    for name, hint in annotations_of(plain_of(function)).items():
+        text = annotation_text(hint)
         if text is not None:
             found[name] = text
     return found
 
 
-def _annotation_text(hint: Any) -> str | None:
+def annotations_of(annotated: Any) -> dict[str, Any]:
+    """The annotations of a function or a class by name, as objects where they can be evaluated."""
+    try:
+        return typing.get_type_hints(annotated, include_extras=True)
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        return dict(getattr(annotated, "__annotations__", {}))
+
+
+def annotation_text(hint: Any) -> str | None:
     """The shape of a jaxtyping annotation, as an object or as the text that `from __future__ import annotations` leaves."""
     if isinstance(hint, str):
         match = _ANNOTATION.search(hint.strip())

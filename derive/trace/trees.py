@@ -25,7 +25,7 @@ import numpy as np
 from derive.derivation import Argument, Assumption, Packed, Source
 from derive.errors import BadInput, DeriveError
 from derive.trace.captured import arrays_of, shape_texts, with_arrays, worth_a_name
-from derive.trace.examples import is_example, is_shape, letters_for, text_of, words_in
+from derive.trace.examples import annotated_trees, is_example, is_shape, letters_for, text_of, words_in
 from derive.trace.leaves import has_word, names_of, reach_of
 from derive.trace.names import first_names
 from derive.trace.shapes import Shapes, annotated_shapes, argument_names, argument_shapes, by_name, call, name_of, place_of, plain_of
@@ -132,9 +132,12 @@ def formed(function: Callable[..., Any], shapes: Any) -> Form:
     Raises:
         BadInput: a shape is for an unknown argument, or is no shape.
     """
-    if isinstance(function, Flat) or shapes is None or isinstance(shapes, str):
+    if isinstance(function, Flat) or isinstance(shapes, str):
         return Form(function, shapes)
-    given = by_name(shapes, argument_names(function), place_of(function))
+    trees_told = annotated_trees(function)
+    if shapes is None and not trees_told:
+        return Form(function, shapes)
+    given = {**trees_told, **by_name(shapes, argument_names(function), place_of(function))}
     given = {name: str(spec) if type(spec) is int else spec for name, spec in given.items()}
     if all(isinstance(text, str) for text in given.values()):
         return Form(function, given)
