@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from derive.derivation import Definition, Story
 from derive.emit import moves
+from derive.emit.choices import chosen
 from derive.emit.compact import factored, narrowed
 from derive.emit.copies import apart
 from derive.emit.entries import Store
@@ -50,7 +51,7 @@ def build(story: Story) -> Program:
         NotYet: an expression has no array form.
     """
     rows = _needed(with_ties(_laid_out(needed_rows(story), story)))
-    rows = _without_aliases(_inlined(kept_inside(shifted(apart(folded(_needed(saturate(rows))))))))
+    rows = _without_aliases(_inlined(chosen(kept_inside(shifted(apart(folded(_needed(saturate(rows)))))))))
     stores = stores_of(story, [row.definition for row in rows])
     lowering = Lowering(stores)
     guarded = _labels_in_range(rows, story)

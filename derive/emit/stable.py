@@ -117,7 +117,9 @@ def _exponent(node: Expr, table: Mapping[str, Definition]) -> Expr | None:
 
 def _is_shifted(exponent: Expr, bound: tuple[Index, ...], table: Mapping[str, Definition]) -> bool:
     """Whether the exponent is v − max v, over the indices that are summed."""
-    body = resolved(exponent, table, Add)
+    masked = resolved(exponent, table, Where)
+    mask = masked.args[0] if isinstance(masked, Where) and masked.args[2] is Const("-inf") else None
+    body = resolved(exponent if mask is None else masked.args[1], table, Add)
     if not isinstance(body, Add):
         return False
     terms = body.args[0]
@@ -126,6 +128,8 @@ def _is_shifted(exponent: Expr, bound: tuple[Index, ...], table: Mapping[str, De
         if isinstance(top, Extremum) and top.args[0] == "max" and len(top.bound) == len(bound):
             rest = add(*terms[:place], *terms[place + 1:])
             peak = substitute(top.body, dict(zip(top.bound, bound)))
+            if mask is not None and isinstance(peak, Where) and peak.args[0] is mask and peak.args[2] is Const("-inf"):
+                peak = peak.args[1]
             if peak is rest or _expanded(peak, table) is _expanded(rest, table):
                 return True
     return False
