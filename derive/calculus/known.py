@@ -50,4 +50,6 @@ def _axes(d: Definition, body: Expr) -> list[tuple[int, ...]]:
     each = [(k,) for k in range(len(d.indices))]
     lacking = {tuple(k for k, i in enumerate(d.indices) if i not in part.free) for part in walk(body)
                if isinstance(part, At) and part.indices and part.free < frozenset(d.indices)}
+    if any(isinstance(part, Sum) for part in walk(body)) or any(isinstance(part, At) and not part.indices for part in walk(body)):
+        lacking.add(tuple(range(len(d.indices))))
     return [*each, *sorted(axes for axes in lacking if len(axes) > 1)]

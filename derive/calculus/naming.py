@@ -87,7 +87,7 @@ class _Namer:
         node = respelled(node)
         held = has_contraction(node)
         if inside and held and not shifted(node):
-            return self.name(node)
+            return self._contracted(node)
         if not top and _is_statistic(node):
             found = self._found(node)
             if found is not None:
@@ -105,6 +105,13 @@ class _Namer:
         if part is not None:
             return mul(*part[2], self.name(part[1], part[0]))
         return self._quotients(changed, top=top)
+
+    def _contracted(self, node: Expr) -> Expr:
+        """A matrix product has a name, and numbers in front of it stay there."""
+        factors = node.args[0] if isinstance(node, Mul) else (node,)
+        numbers = [f for f in factors if not f.free and not array_names(f)]
+        rest = [f for f in factors if f not in numbers]
+        return mul(*numbers, self.name(rest[0])) if len(rest) == 1 else self.name(node)
 
     def _matrix(self, node: MatrixFn) -> Expr:
         """The matrix that a function is of has a name."""

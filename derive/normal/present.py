@@ -59,11 +59,15 @@ def present(algebra: Algebra, p: Poly) -> Expr:
     if p is P0:
         return ZERO
     front, rest = _common(algebra, p)
-    if front:
-        inner = present(algebra, rest)
-        sign, inner = _without_sign(inner)
-        return _product(algebra, front, sign, [inner])
-    joined = _joined(algebra, p) or _over_sizes(algebra, p) or _grouped(algebra, p)
+    joined = None if front else _joined(algebra, p)
+    if joined is not None:
+        return joined
+    below, whole = _sizes_below(rest)
+    if front or below:
+        inside = algebra.scale(algebra.mul(rest, poly({monomial({a: -e for a, e in below.items()}): Fraction(1)})), whole)
+        sign, inner = _without_sign(present(algebra, inside))
+        return _product(algebra, {**front, **{a: front.get(a, Fraction(0)) + e for a, e in below.items()}}, sign / whole, [inner])
+    joined = _grouped(algebra, p)
     if joined is not None:
         return joined
     content = _numeric_content(p)
@@ -96,16 +100,15 @@ def _common(algebra: Algebra, p: Poly) -> tuple[dict[Expr, Fraction], Poly]:
     return (shared, rest) if len(terms(rest)) == len(parts) else ({}, p)
 
 
-def _over_sizes(algebra: Algebra, p: Poly) -> Expr | None:
-    """u − v/m − w/m = (m u − v − w)/m, where all terms but one are divided by the same sizes."""
+def _sizes_below(p: Poly) -> tuple[dict[Expr, Fraction], int]:
+    """u − v/m − w/m = (m u − v − w)/m: the sizes that all terms but one are divided by, and the denominator of the numbers beside them."""
     parts = [dict(factors(m)) for m, _ in terms(p)]
     for odd in parts if len(parts) > 2 else []:
-        below: dict[Expr, Fraction] = {a: e for a, e in _shared([part for part in parts if part is not odd]).items() if isinstance(a, Size) and e < 0}
+        below: dict[Expr, Fraction] = {
+            a: e for a, e in _shared([part for part in parts if part is not odd]).items() if isinstance(a, Size) and e < 0}
         if below and not below.keys() & odd.keys():
-            whole = lcm(*(c.denominator for _, c in terms(p)))
-            sign, inner = _without_sign(present(algebra, algebra.mul(p, poly({monomial({a: -e for a, e in below.items()}): Fraction(whole)}))))
-            return _product(algebra, below, sign / whole, [inner])
-    return None
+            return below, lcm(*(c.denominator for _, c in terms(p)))
+    return {}, 1
 
 
 def _grouped(algebra: Algebra, p: Poly) -> Expr | None:
