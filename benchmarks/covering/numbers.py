@@ -68,13 +68,13 @@ def trials(row: Row, program: Program, scale: float = 1.0) -> Iterator[tuple[dic
             yield sizes, arrays
 
 
-def relative(found: Any, expected: Any) -> float:
-    """max|Δ| / max|g|."""
+def relative(found: Any, expected: Any, least: float = 1e-300) -> float:
+    """max|Δ| / max|g|, or over `least` where that is larger."""
     found, expected = np.asarray(found, dtype=float), np.asarray(expected, dtype=float)
     if found.shape != expected.shape:
         return float("inf")
     gap = float(np.max(np.abs(found - expected), initial=0.0))
-    return gap if gap == 0 else gap / max(float(np.max(np.abs(expected), initial=0.0)), 1e-300)
+    return gap if gap == 0 else gap / max(float(np.max(np.abs(expected), initial=0.0)), least)
 
 
 def size_text(part: Expr) -> str:
