@@ -34,6 +34,7 @@ __all__ = ["SEPARATOR", "first_names", "traced"]
 
 SEPARATOR = "\x00"
 _LIBRARIES = tuple(os.path.dirname(module.__file__ or "") + os.sep for module in (jax, np))
+_LOOPS = os.path.join("control_flow", "loops.py")
 _LOCK = threading.RLock()
 _DTYPES = {"float": jnp.float64, "int": jnp.int64, "bool": jnp.bool_}
 
@@ -151,7 +152,7 @@ def _dimension(part: Expr, dims: dict[str, Any]) -> Any:
 
 
 class _Watcher:
-    """Runs the user's function and tags its local variables, and those of helpers in the same file."""
+    """Runs the user's function and tags its local variables, and those of helpers in the same file and of a library's step in a loop."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -169,7 +170,9 @@ class _Watcher:
             sys.settrace(before)
 
     def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
-        if frame.f_code.co_filename != self.file or frame.f_code.co_name in ("<genexpr>", "<listcomp>", "<dictcomp>"):
+        if frame.f_code.co_name in ("<genexpr>", "<listcomp>", "<dictcomp>"):
+            return None
+        if frame.f_code.co_filename != self.file and not (_is_library(frame.f_code.co_filename) and _in_a_loop(frame)):
             return None
         self.lines[id(frame)] = frame.f_lineno
         return self.step
@@ -231,6 +234,14 @@ def _is_user_file(file: str) -> bool:
 def _is_library(file: str) -> bool:
     """Whether a file is of a package that is installed, other than JAX and NumPy, whose answers hold at all sizes."""
     return "site-packages" in file and not file.startswith(_LIBRARIES)
+
+
+def _in_a_loop(frame: FrameType) -> bool:
+    """Whether a frame is called by a loop of JAX, whose steps are written out one by one and grow without names."""
+    above = frame.f_back
+    while above is not None and not above.f_code.co_filename.endswith(_LOOPS):
+        above = above.f_back
+    return above is not None
 
 
 def _place(file: str, line: int) -> Place:

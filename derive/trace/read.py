@@ -33,7 +33,7 @@ __all__ = ["Program", "reachable", "read"]
 
 # What gets a name where the source has none for it, as it would only grow when it is written out again; sums so far where they are used twice.
 _ALWAYS = {"sort": "sorted"}
-_LONG = 60
+_LONG = 50
 _SHARED = {"cumsum": "sums", "cumlogsumexp": "sums", "cumprod": "products"}
 
 
