@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from derive.emit.stable import Row
 from derive.emit.terms import factors_of, flat_factors, terms_of
-from derive.index import ONE, ZERO, Add, Expr, Fn, Iverson, Mul, Num, Where, add, mul, neg, num, rebuild
+from derive.index import ONE, ZERO, Add, Binder, Expr, Fn, Iverson, Mul, Num, Where, add, mul, neg, num, rebuild
 
 __all__ = ["chosen"]
 
@@ -41,7 +41,7 @@ def _bounded(node: Mul) -> Expr:
         if isinstance(factor, Fn) and factor.args[0] == "exp" and factor.args[1][0] in low:
             bounded: Expr = Fn("exp", (Fn("min", (factor.args[1][0], ZERO)),))
             return bounded
-        return factor
+        return factor if isinstance(factor, Binder) else rebuild(factor, small)
     return mul(*map(small, node.args[0])) if low else node
 
 

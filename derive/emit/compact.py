@@ -9,7 +9,7 @@ from fractions import Fraction
 from derive.derivation import Definition
 from derive.emit.stable import Row
 from derive.emit.terms import coefficient_of, factors_of, flat_factors, terms_of
-from derive.index import ONE, Add, At, Delta, Expr, Num, Pow, Sum, add, mul, num, power, rebuild, walk
+from derive.index import ONE, Add, At, Delta, Expr, Iverson, Num, Pow, Sum, add, mul, neg, num, power, rebuild, walk
 
 __all__ = ["factored", "narrowed"]
 
@@ -50,6 +50,8 @@ def _factored(node: Expr, summed: bool = False) -> Expr:
     node = rebuild(node, lambda part: _factored(part, summed or isinstance(node, Sum)))
     if isinstance(node, Sum):
         return _outside(node)
+    if isinstance(node, Add) and len(node.args[0]) == 2 and num(-1) in node.args[0] and any(isinstance(u, Iverson) for u in node.args[0]):
+        return mul(num(-1), add(ONE, *(neg(term) for term in terms_of(node) if term is not num(-1))))  # 1 − 1{…}, with its sign in front
     if not isinstance(node, Add) or any(isinstance(part, Delta) for part in walk(node)):
         return node
     terms = list(terms_of(node))
