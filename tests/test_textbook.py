@@ -352,3 +352,17 @@ def test_a_hat_is_drawn_where_marks_can_be() -> None:
     d = derive.vjp(LAYER["layer_norm"][0], "x", NORM)
     assert r"\hat{x}_{ia}" in d.latex() and r"\mathrm{d}\hat{x}_{ia}" in d.latex()
     assert '<mover accent="true"><mi>x</mi><mo>^</mo></mover>' in d.html()
+
+
+def stacked(depth: int) -> Callable[..., Any]:
+    def f(x):
+        h = x
+        for _ in range(depth):
+            h = (h - h.mean(1, keepdims=True)) / jnp.sqrt(h.var(1, keepdims=True) + 1e-5) + jnp.tanh(h)
+        return jnp.sum(h**2)
+    return f
+
+
+def test_a_stack_of_norms_grows_linearly() -> None:
+    few, many = (len(derive.gradient(stacked(depth), "x", {"x": "m d"}).story.steps) for depth in (3, 6))
+    assert many <= 2.2 * few

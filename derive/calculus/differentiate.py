@@ -24,8 +24,7 @@ from derive.trace.read import Program
 
 __all__ = ["differentiate"]
 
-_READABLE, _ONE_MORE = 24, 2
-_LONG = 500  # an attempt to shorten more than this takes longer than it saves in reading
+_READABLE, _ONE_MORE, _LARGE = 24, 2, 80
 
 
 def differentiate(program: Program, wrt: str, kind: str, declared: Sequence[Assumption] = ()) -> Story:
@@ -193,7 +192,7 @@ class _Builder(Jacobians):
         """Put named derivatives in the result's place of them, where it stays readable: all that are read once, or one that cancels."""
         alone = chain.current.name if isinstance(chain.current, At) else ""
         bodies = {c.name: (c.indices, c.body) for c in self.cotangents if c.name == alone or not multiplies(c.body)}
-        for _ in self.cotangents:
+        for _ in self.cotangents if cost(chain.current) <= _LARGE else ():
             count = {name: occurrences(chain.current, name) for name in bodies}
             once = expand(chain.current, {name: bodies[name] for name in bodies if count[name] == 1})
             if once is not chain.current and cost(once) <= _READABLE:
@@ -201,7 +200,7 @@ class _Builder(Jacobians):
                 continue
             for name in [name for name in bodies if count[name] > 1]:
                 written = expand(chain.current, {name: bodies[name]})
-                if cost(written) <= _LONG and cost(self.ready.pretty(written)) <= cost(chain.current) + _ONE_MORE:
+                if cost(self.ready.pretty(written)) <= cost(chain.current) + _ONE_MORE:
                     self._written(chain, written)
 
     def _written(self, chain: Chain, written: Expr) -> None:

@@ -128,6 +128,8 @@ class _Namer:
 
     def _quotients(self, node: Expr, *, top: bool) -> Expr:
         """A normalised quotient among the factors of a product gets a name, and so does the root that it is divided by."""
+        if not isinstance(node, Mul) or not any(isinstance(f, Pow) and f.args[1] < 0 for f in node.args[0]):
+            return node
         whole, digits = over_digits(node)
         split = quotient_of(whole, self.sources)
         if split is None or any(digits[j].free & f.free for f in split[0] for j in digits):

@@ -19,6 +19,7 @@ from derive.rules.value import index_letters
 
 __all__ = ["Total", "new_letters", "totals"]
 
+_MOST_BETWEEN = 8
 _COTANGENT = 2  # what a reader has to keep in mind for one more named derivative
 
 
@@ -51,6 +52,7 @@ class _Finder:
         for d in ready.definitions:
             self.sources.note(d.name, ready.bodies[d.name])
         self.order = {d.name: k for k, d in enumerate(ready.definitions)}
+        self.quotients = {d.name for d in ready.definitions if d.name in moving and self.is_quotient(d)}
 
     def inputs(self, name: str) -> list[str]:
         """What moves and flows into a definition, the argument first."""
@@ -58,7 +60,7 @@ class _Finder:
 
     def best(self, d: Definition) -> list[Total] | None:
         """The shortest of the total derivatives, where it is shorter than all that it takes the place of."""
-        if not self.is_quotient(d):
+        if d.name not in self.quotients:
             return None
         choices = []
         for n, between in self.dominators(d.name):
@@ -86,7 +88,7 @@ class _Finder:
             for n in self.inputs(stack.pop()):
                 if n not in above:
                     above.add(n)
-                    if n in self.order and not has_contraction(self.ready.bodies[n]):
+                    if n in self.order and n not in self.quotients and not has_contraction(self.ready.bodies[n]):
                         stack.append(n)
         for n in above:
             between = self.between(name, n)
@@ -101,7 +103,9 @@ class _Finder:
             for f in self.inputs(stack.pop()):
                 if f == n or f in found:
                     continue
-                if f not in self.order or has_contraction(self.ready.bodies[f]) or not self.inputs(f):
+                if f not in self.order or f in self.quotients or has_contraction(self.ready.bodies[f]) or not self.inputs(f):
+                    return None
+                if len(found) == _MOST_BETWEEN:
                     return None
                 found.add(f)
                 stack.append(f)

@@ -45,7 +45,7 @@ from derive.rules.value import letter_for
 
 __all__ = ["cost", "present", "pretty"]
 
-_MOST_GROUPED = 24
+_MOST_GROUPED = 12
 _ORDER: dict[type, int] = {Num: 0, Const: 1, Size: 2, At: 3, Fn: 5, Extremum: 6, Stop: 6, Index: 3, Iverson: 7, Delta: 8, Add: 9, Poly: 9, Sum: 10}
 
 
