@@ -25,6 +25,7 @@ from derive.trace.read import Program
 __all__ = ["differentiate"]
 
 _READABLE, _ONE_MORE, _LARGE = 24, 2, 80
+_LONG = 500  # an attempt to shorten more than this takes longer than it saves in reading
 
 
 def differentiate(program: Program, wrt: str, kind: str, declared: Sequence[Assumption] = ()) -> Story:
@@ -200,7 +201,7 @@ class _Builder(Jacobians):
                 continue
             for name in [name for name in bodies if count[name] > 1]:
                 written = expand(chain.current, {name: bodies[name]})
-                if cost(self.ready.pretty(written)) <= cost(chain.current) + _ONE_MORE:
+                if cost(written) <= _LONG and cost(self.ready.pretty(written)) <= cost(chain.current) + _ONE_MORE:
                     self._written(chain, written)
 
     def _written(self, chain: Chain, written: Expr) -> None:
