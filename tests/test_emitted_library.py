@@ -22,6 +22,7 @@ from derive.derivation import Story
 from derive.errors import DeriveError
 from derive.points import concrete, sizes_of
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # optax's own
 UNEQUAL = ((3, 2, 4, 5, 6, 7), (2, 5, 3, 4, 7, 6), (4, 3, 2, 6, 5, 3))
 LABELS = {"embedding": {"x": "v"}, "temporal_softmax": {"y": "v"}, "temporal_softmax_flat": {"y": "v"}, "scatter_add": {"y": "n"},
           "one_hot_affine": {"y": "k"}}
