@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from derive.derivation import Definition, Story
-from derive.emit import moves
+from derive.emit import arrays, moves
 from derive.emit.choices import chosen
 from derive.emit.compact import factored, narrowed
 from derive.emit.copies import apart
@@ -52,6 +52,26 @@ def build(story: Story) -> Program:
     """
     rows = _needed(with_ties(_laid_out(needed_rows(story), story)))
     rows = _without_aliases(_inlined(chosen(kept_inside(shifted(apart(folded(_needed(saturate(rows)))))))))
+    best = _program(rows, story)
+    wide = [place for place, row in enumerate(rows[:-1]) if row.definition.indices and ONE in row.definition.shape]
+    for places in [wide, *([place] for place in wide[:_MOST_TRIED])]:
+        other = [replace(row, definition=replace(row.definition, shape=())) if place in places else row for place, row in enumerate(rows)]
+        made = _program(other, story)
+        if _views(made) < _views(best):
+            rows, best = other, made
+    return best
+
+
+_MOST_TRIED = 8
+
+
+def _views(program: Program) -> int:
+    """How often an array is given an axis of size 1, loses one, or is turned."""
+    return sum(part.op == "view" for statement in program.statements for part in arrays.subvalues(statement.value))
+
+
+def _program(rows: list[Row], story: Story) -> Program:
+    """The program of these rows, each array stored with the axes of size 1 that its shape has."""
     stores = stores_of(story, [row.definition for row in rows])
     lowering = Lowering(stores)
     guarded = _labels_in_range(rows, story)
