@@ -46,7 +46,7 @@ class Ranges(Products):
         """Whether `value` lies in 0 … size − 1 of b; for a label that is assumed and recorded."""
         if isinstance(value, Index) and value.size is b.size:
             return True
-        if any(isinstance(part, Sum) for part in walk(value)):
+        if _computed(value):
             return is_rank(value, b.size)
         if any(isinstance(part, At) for part in walk(value)):
             self.assume_label(value, b.size)
@@ -73,7 +73,7 @@ class Ranges(Products):
 
     def _solved_for(self, a: Delta, b: Index) -> Solution | None:
         value = self.solved(self.sub(self.canonical(a.args[0]), self.canonical(a.args[1])), b)
-        if value is None or any(isinstance(part, Sum) for part in walk(value)):
+        if value is None or _computed(value):
             return None
         written = self.index_form(self.written(value))
         certain = self.below(value, self.canonical(b.size))
@@ -133,3 +133,8 @@ def combined(digits: Sequence[Index]) -> Expr:
 def under(condition: Expr, guards: Sequence[Expr]) -> Expr:
     """The condition, asked for only where all guards are 1."""
     return sub(ONE, mul(*guards, sub(ONE, condition))) if guards else condition
+
+
+def _computed(place: Expr) -> bool:
+    """Whether a place is counted, or depends on real numbers: then it is no label, and nothing is assumed of its range."""
+    return any(isinstance(part, Sum) or (isinstance(part, At) and part.kind == "float") for part in walk(place))
