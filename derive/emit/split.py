@@ -22,6 +22,7 @@ from derive.index import (
     Sum,
     add,
     array_names,
+    delta,
     digit,
     fresh,
     mul,
@@ -47,7 +48,30 @@ def split(rows: list[Row], places: Places) -> list[Row]:
         found = next((pair for index in own if (pair := _radix(index, mine.body, places))), None)
         rows = rows if found is None else _kept_apart(rows, place, *found, places)
         place += found is None
+    for place in range(len(rows) - 1):
+        rows = _without_diagonal(rows, place, places)
     return rows
+
+
+def _without_diagonal(rows: list[Row], place: int, places: Places) -> list[Row]:
+    """An array that is 0 off a diagonal, δ(i, j) u, as its diagonal."""
+    mine = rows[place].definition
+    masks = [factor for factor in factors_of(mine.body) if isinstance(factor, Delta) and set(factor.args) <= set(mine.indices)]
+    if not masks:
+        return rows
+    kept, gone = sorted(masks[0].args, key=mine.indices.index)
+    body = substitute(mul(*(factor for factor in factors_of(mine.body) if factor is not masks[0])), {gone: kept})
+    less = replace(mine, indices=tuple(i for i in mine.indices if i is not gone), body=places.settled(body), shape=())
+    one, other = mine.indices.index(kept), mine.indices.index(gone)
+
+    def change(node: Expr) -> Expr:
+        node = rebuild(node, change)
+        if isinstance(node, At) and node.name == mine.name and len(node.indices) == len(mine.indices):
+            entry = At(node.name, (*node.indices[:other], *node.indices[other + 1:]), node.kind)
+            return mul(delta(node.indices[one], node.indices[other]), entry)
+        return node
+    later = [_with_body(row, places.settled(change(row.definition.body))) for row in rows[place + 1:]]
+    return _without_diagonal([*rows[:place], replace(rows[place], definition=less), *later], place, places)
 
 
 def _with_body(row: Row, body: Expr) -> Row:
@@ -164,6 +188,12 @@ def _solved(node: Expr, places: Places) -> Expr:
         return node
     factors = factors_of(node.body)
     for index in node.bound:
+        same = next(((f, o) for f in factors if isinstance(f, Delta) and index in f.args for o in f.args
+                     if o is not index and isinstance(o, Index) and o.size is index.size), None)
+        if same is not None:
+            body = places.settled(substitute(mul(*(f for f in factors if f is not same[0])), {index: same[1]}))
+            left = tuple(b for b in node.bound if b is not index)
+            return _solved(Sum(left, body) if left else body, places)
         found = _from_digits(index, factors, places)
         if found is not None:
             used, value = found
