@@ -309,6 +309,10 @@ def test_a_maximum_that_is_no_variance_stays() -> None:
         return x * v
     assert "H(" in form(derive.vjp(clipped, "x", {"x": "n"}))
 
+    def scaled(x, c):
+        return x * jnp.maximum(0, c * jnp.mean(x**2))
+    assert "H(" in form(derive.vjp(scaled, "x", {"x": "n", "c": ""}))
+
 
 def test_a_mean_that_is_no_mean_of_all_is_no_centre() -> None:
     def off(x):

@@ -14,6 +14,7 @@ from fractions import Fraction
 from derive.calculus.quotients import Sources, has_contraction, over_digits, quotient_of, root_of
 from derive.calculus.spellings import named_part, respelled
 from derive.derivation import Definition
+from derive.errors import NotYet
 from derive.index import (
     Add,
     At,
@@ -158,7 +159,11 @@ class _Namer:
         """(a form that equal nodes share whatever their indices are called, its free indices in order, a factor in front)."""
         order = _in_order(node)
         free: list[Index] = sorted(node.free, key=order.index)
-        form = Algebra().canonical(substitute(node, {i: Index(f"\N{BULLET}{k}", i.size, 0) for k, i in enumerate(free)}))
+        plain = substitute(node, {i: Index(f"\N{BULLET}{k}", i.size, 0) for k, i in enumerate(free)})
+        try:
+            form = Algebra().canonical(plain)
+        except NotYet:  # too large to be put into normal form: it is known by how it is written
+            return plain, free, Fraction(1)
         if len(terms(form)) == 1:
             ((m, c),) = terms(form)
             return m, free, c

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from derive.index import ONE, ZERO, Add, Const, Expr, Fn, Mul, Num, Pow, Sum, Where, fresh, mul, neg, num, power, sub, substitute, walk
+from derive.errors import NotYet
+from derive.index import ONE, ZERO, Add, Const, Expr, Fn, Mul, Num, Pow, Size, Sum, Where, fresh, mul, neg, num, power, sub, substitute, walk
 from derive.normal import Algebra
 from derive.normal.present import present
 
@@ -19,6 +20,13 @@ def respelled(node: Expr) -> Expr:
 
     A mean of squares is at least 0, and where it is 0 all its derivatives are 0 too: so the maximum changes neither, at the kink either.
     """
+    try:
+        return _respelled(node)
+    except NotYet:  # too large to be put into normal form: it stays as it is written
+        return node
+
+
+def _respelled(node: Expr) -> Expr:
     if isinstance(node, Add):
         return _variance(node) or node
     if isinstance(node, Where) and isinstance(node.args[0], Where) and node.args[0].args[1:] == (ONE, ZERO):
@@ -41,12 +49,14 @@ def _mean_of_squares(node: Expr) -> tuple[list[Expr], Sum] | None:
     factors = list(node.args[0]) if isinstance(node, Mul) else [node]
     sums = [f for f in factors if isinstance(f, Sum) and isinstance(f.body, Pow) and f.body.args[1] == 2]
     others = [f for f in factors if f not in sums]
-    front = all(not f.free and not _negative(f) and not isinstance(f, (Fn, Add)) for f in others)
-    return (others, sums[0]) if len(sums) == 1 and front else None
+    return (others, sums[0]) if len(sums) == 1 and all(map(_positive, others)) else None
 
 
-def _negative(f: Expr) -> bool:
-    return isinstance(f, Num) and f.value < 0
+def _positive(f: Expr) -> bool:
+    """A number or a size, or a product or power of those, that is above 0."""
+    if isinstance(f, Mul):
+        return all(map(_positive, f.args[0]))
+    return f.value > 0 if isinstance(f, Num) else isinstance(f, Size) or (isinstance(f, Pow) and _positive(f.args[0]))
 
 
 def _variance(node: Add) -> Expr | None:
