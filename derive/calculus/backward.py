@@ -27,6 +27,7 @@ __all__ = ["LOSS", "SEED", "Backward", "Use", "summed", "unused"]
 
 LOSS = "ℓ"
 SEED = -9
+_MUCH = 3
 
 
 # Bound indices, the renaming of the consumer's indices, the local derivative, and whether it is still that of one example.
@@ -182,7 +183,10 @@ class Backward:
         chain.to("contraction", contract(self.ready.algebra, chain.current))
         factored = [self._factored(use, flow, self.plan.weight if use.single and not single else ONE) for use, flow in zip(uses, flows)]
         forms = [self.ready.pretty(chain.current), self.ready.pretty(add(*factored)), self.ready.by_parts(chain.current)]
-        return chain.polish("names written back", min(forms, key=lambda form: (cost(form), terms_in(form))))
+        best = min(forms, key=lambda form: (cost(form), terms_in(form)))
+        if cost(best) > cost(chain.current) + _MUCH:
+            return chain  # multiplying out would lose what a choice or a product keeps together
+        return chain.polish("names written back", best)
 
     def _worth_a_name(self, d: Definition, bar: Expr, example: Index | None) -> bool:
         """Name a cotangent that contains a contraction, or that makes what follows shorter."""
