@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 
+import jax
 import layers
 import numpy as np
 import pytest
 
 import derive
+from derive import emit
+from derive.points import concrete, sizes_of
 
 SHAPES = {function.__name__: shapes for function, shapes in reversed(layers.LAYERS)}
 
@@ -75,6 +78,23 @@ def test_no_loops_and_no_index_arithmetic(name: str, wrt: str) -> None:
     assert not [node for node in ast.walk(ast.parse(f"def f():\n    {source.replace(chr(10), chr(10) + '    ')}")) if isinstance(node, loops)]
     lines = [line for line in source.splitlines() if not line.startswith("np.add.at") and "==" not in line and ">=" not in line]
     assert "np.arange" not in "\n".join(lines) and "//" not in "\n".join(line for line in lines if ".shape[" not in line)
+
+
+@pytest.mark.parametrize(("name", "wrt", "sizes"), [
+    ("conv2d_stride", "x", {"n": 2, "c": 3, "o": 4}), ("conv2d_groups", "w", {"n": 2, "c": 3, "o": 2}),
+    ("conv1d_same", "w", {"n": 2, "c": 3, "l": 4, "o": 2}),
+    ("max_pool_overlapping", "x", {"n": 2, "c": 3}), ("embedding", "w", {"n": 2, "t": 3, "v": 4, "d": 5}), ("every_second", "x", {"n": 3}),
+    ("group_norm_images", "x", {"n": 2, "q": 3, "h": 4, "w": 5}), ("pad_then_diff", "x", {"n": 2, "d": 4}), ("rnn", "x", {"n": 2, "d": 3, "h": 4})])
+def test_jax_does_the_same(name: str, wrt: str, sizes: dict[str, int]) -> None:
+    derivation = derive.vjp(getattr(layers, name), wrt, SHAPES[name])
+    story, rng = derivation.story, np.random.default_rng(3)
+    own = dict(zip(sizes_of(story.source.arguments), sizes.values()))
+    shapes = [(a.kind, tuple(concrete(size, own) for size in a.shape)) for a in story.source.arguments]
+    values = [rng.integers(0, min(sizes.values()), shape) if kind == "int" else abs(rng.normal(size=shape)) for kind, shape in shapes]
+    values.append(rng.normal(size=tuple(concrete(size, own) for size in story.definitions[-1].shape)))
+    with jax.enable_x64(True):
+        theirs = np.asarray(jax.jit(emit.compile_source(derivation.jax(), emit.function_name(story)))(*values))
+    np.testing.assert_allclose(derivation.function()(*values), theirs, rtol=1e-10, atol=1e-12)
 
 
 def test_the_result_is_no_view_of_an_argument() -> None:
