@@ -23,7 +23,7 @@ from derive.errors import DeriveError
 from derive.points import concrete, sizes_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # optax's own
-UNEQUAL = ((3, 2, 4, 5, 6, 7), (2, 5, 3, 4, 7, 6), (4, 3, 2, 6, 5, 3))
+UNEQUAL = ((2, 3, 4, 3, 2, 3), (3, 2, 3, 4, 2, 3), (3, 4, 2, 2, 3, 2))
 LABELS = {"embedding": {"x": "v"}, "temporal_softmax": {"y": "v"}, "temporal_softmax_flat": {"y": "v"}, "scatter_add": {"y": "n"},
           "one_hot_affine": {"y": "k"}}
 FITTING = {"conv2d_valid": {"h": 4, "w": 3, "n_w": 3}, "conv2d_dilated": {"h": 3}, "conv1d": {"l": 4}}
