@@ -172,7 +172,7 @@ class _Watcher:
     def enter(self, frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code.co_name in ("<genexpr>", "<listcomp>", "<dictcomp>"):
             return None
-        if frame.f_code.co_filename != self.file and not (_is_library(frame.f_code.co_filename) and _in_a_loop(frame)):
+        if frame.f_code.co_filename != self.file and not (_is_library(frame.f_code.co_filename) and _takes_traced(frame) and _in_a_loop(frame)):
             return None
         self.lines[id(frame)] = frame.f_lineno
         return self.step
@@ -234,6 +234,11 @@ def _is_user_file(file: str) -> bool:
 def _is_library(file: str) -> bool:
     """Whether a file is of a package that is installed, other than JAX and NumPy, whose answers hold at all sizes."""
     return "site-packages" in file and not file.startswith(_LIBRARIES)
+
+
+def _takes_traced(frame: FrameType) -> bool:
+    """Whether a frame that is entered was given traced values; what is called besides, such as a collector of garbage, is not."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(list(frame.f_locals.values())))
 
 
 def _in_a_loop(frame: FrameType) -> bool:
