@@ -77,5 +77,5 @@ def chain_by_hand(x, A, B, C):
 def test_how_far_it_is_right_is_said_where_no_step_explains_it():
     report = derive.check(chain_by_hand, chain, "A", {"x": "n d", "A": "d p", "B": "p q", "C": "q r"})
     line = next(line for line in report.diagnosis if "is right: it is" in line)
-    assert line.startswith("dk in line") and "∂chain/∂k" in line
+    assert line.startswith("dv in line") and "∂chain/∂v" in line
     assert any("what your code does not have anywhere is ∂chain/∂h: " in line for line in report.diagnosis)

@@ -204,7 +204,10 @@ def _watched_sizes(specs: Sequence[jax.ShapeDtypeStruct], note: Callable[[Any, A
     def guarded(original: Callable[..., Any], certain: bool) -> Callable[..., Any]:
         def compare(self: Any, other: Any) -> Any:
             result = original(self, other)
-            frame = sys._getframe(1)
+            frame: FrameType | None = sys._getframe(1)
+            while frame is not None and frame.f_code.co_name in ("__eq__", "__ne__"):  # such as a dataclass's: who compares is above it
+                frame = frame.f_back
+            assert frame is not None
             open_ = result is not certain and result is not NotImplemented
             if open_ and _is_library(frame.f_code.co_filename):
                 note(self, other)
