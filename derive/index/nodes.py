@@ -14,13 +14,18 @@ __all__ = [
 ]
 
 class Expr:
-    """Base of all nodes.  `args` are the parts (nodes, tuples of nodes, strings, numbers); `free` the free indices."""
+    """Base of all nodes.  `args` are the parts (nodes, tuples of nodes, strings, numbers); `free` the free indices.
 
-    __slots__ = ("__weakref__", "_key", "args", "free", "height")
+    `names` (the arrays in it) and `weight` (how much there is to read, see `normal.present.cost`) are worked out once, by those who ask.
+    """
+
+    __slots__ = ("__weakref__", "_key", "args", "free", "height", "names", "weight")
     _nodes: ClassVar[weakref.WeakValueDictionary[Any, Expr]] = weakref.WeakValueDictionary()
     args: tuple[Any, ...]
     free: frozenset[Index]
     height: int
+    names: frozenset[str] | None
+    weight: int | None
     _key: str | None
 
     def __new__(cls, *args: Any) -> Self:
@@ -31,7 +36,7 @@ class Expr:
             return cast(Self, found)
         node = object.__new__(cls)
         node.args = args
-        node._key = None
+        node._key = node.names = node.weight = None
         kids = list(_kids(args))
         node.free = frozenset().union(*(kid.free for kid in kids)) if kids else frozenset()
         node.height = max((kid.height for kid in kids), default=0)

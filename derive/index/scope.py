@@ -103,7 +103,14 @@ def walk(node: Expr) -> Iterable[Expr]:
 
 def array_names(node: Expr) -> set[str]:
     """The names of the arrays that occur, label arrays included."""
-    return {part.name for part in walk(node) if isinstance(part, At)}
+    return set(_names(node))
+
+
+def _names(node: Expr) -> frozenset[str]:
+    if node.names is None:
+        own = frozenset([node.name]) if isinstance(node, At) else frozenset()
+        node.names = own.union(*map(_names, node.kids))
+    return node.names
 
 
 def size_names(node: Expr) -> set[str]:

@@ -238,6 +238,12 @@ def _atom(algebra: Algebra, a: Expr) -> Expr:
 
 def cost(node: Expr) -> int:
     """How much there is to read: entries, functions, sums and terms."""
+    if node.weight is None:
+        node.weight = _cost(node)
+    return node.weight
+
+
+def _cost(node: Expr) -> int:
     if isinstance(node, Poly):
         return sum(1 + cost(m) for m, _ in terms(node))
     if isinstance(node, Mono):
