@@ -86,7 +86,8 @@ OPTAX: list[Row] = [] if losses is None else [
         {"logit_paddings": "zero", "label_paddings": "zero", "labels": "label"}),
     Row("dice_loss", losses.dice_loss, PAIR, {"targets": "share"}),
     Row("dice_loss, class_weights", losses.dice_loss, PAIR | {"class_weights": "k"}, {"targets": "share", "class_weights": "positive"}),
-    Row("dice_loss, ignore_background", partial(losses.dice_loss, ignore_background=True), {"predictions": "m 3", "targets": "m 3"}, {"targets": "share"}),
+    Row("dice_loss, ignore_background", partial(losses.dice_loss, ignore_background=True), {"predictions": "m 3", "targets": "m 3"},
+        {"targets": "share"}),
     Row("generalized_kl_divergence", losses.generalized_kl_divergence, LOG_KL, {"targets": "share"}),
     Row("hinge_loss", losses.hinge_loss, SIGNED, {"targets": "sign"}),
     Row("huber_loss", losses.huber_loss, PAIR),
@@ -130,7 +131,7 @@ X = {"x": "m d"}
 
 
 def activation(name: str, **arguments: str) -> Row:
-    return Row(name, getattr(jax.nn, name), X | arguments, {n: "positive" for n in arguments})
+    return Row(", ".join([name, *arguments]), getattr(jax.nn, name), X | arguments, dict.fromkeys(arguments, "positive"))
 
 
 def labelled(x: Any, y: Any) -> Any:
@@ -143,13 +144,14 @@ MASKED = QKV | {"mask": "bool b n t s"}
 
 NN: list[Row] = [
     *(activation(name) for name in (
-        "celu", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "leaky_relu", "log_sigmoid", "mish", "relu", "relu6",
-        "selu", "sigmoid", "silu", "soft_sign", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "swish", "tanh")),
+        "celu", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "identity", "leaky_relu", "log_sigmoid", "mish", "relu",
+        "relu6", "selu", "sigmoid", "silu", "soft_sign", "softplus", "sparse_plus", "sparse_sigmoid", "squareplus", "swish", "tanh")),
     Row("log1mexp", jax.nn.log1mexp, X, {"x": "positive"}),
     Row("gelu, exact", partial(jax.nn.gelu, approximate=False), X),
     Row("glu", jax.nn.glu, {"x": "m 4"}), Row("glu, axis 0", partial(jax.nn.glu, axis=0), {"x": "4 d"}),
     activation("celu", alpha=""), activation("elu", alpha=""), activation("leaky_relu", negative_slope=""), activation("squareplus", b=""),
-    Row("softmax", jax.nn.softmax, X), Row("softmax, axis 0", partial(jax.nn.softmax, axis=0), X), Row("softmax, where", jax.nn.softmax, X | {"where": "bool m d"}),
+    Row("softmax", jax.nn.softmax, X), Row("softmax, axis 0", partial(jax.nn.softmax, axis=0), X),
+    Row("softmax, where", jax.nn.softmax, X | {"where": "bool m d"}),
     Row("log_softmax", jax.nn.log_softmax, X), Row("log_softmax, where", jax.nn.log_softmax, X | {"where": "bool m d"}),
     Row("logsumexp", jax.nn.logsumexp, {"a": "m d"}), Row("logsumexp, axis", partial(jax.nn.logsumexp, axis=1), {"a": "m d"}),
     Row("logsumexp, b", partial(jax.nn.logsumexp, axis=1), {"a": "m d", "b": "m d"}, {"b": "positive"}),
