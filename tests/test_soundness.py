@@ -498,3 +498,29 @@ def test_a_form_that_is_too_large_is_undecided_and_does_not_hang():
     def f(x, y):
         return (jnp.sum(jnp.maximum(x, y)) + jnp.sum(jnp.abs(x)) + jnp.sum(y) + 1) ** 40
     assert verdict(f, lambda x, y: 1.0000001 * f(x, y) + jnp.max(x), {"x": "n", "y": "n"}) in ("refuted", "undecided")
+
+
+def norm(x):
+    return jnp.sqrt(jnp.sum(x**2))
+
+
+def test_what_is_divided_by_is_not_zero_and_that_is_used_under_the_quotient_alone():
+    """1{p > 0} / √p = 1/√p; but 1{p > 0} alone is not 1, and another value at p = 0 is another function."""
+    positive = ["x > 0"]
+    assert verdict(lambda x: jnp.where(x > 0, 1 / jnp.sqrt(x), 0.0), lambda x: 1 / jnp.sqrt(x), X) != "proved"
+    assert verdict(lambda x: jnp.where(x > 0, 1 / jnp.sqrt(x), 0.0), lambda x: 1 / jnp.sqrt(x), X, positive) == "proved"
+    assert verdict(lambda x: jnp.where(x == 0, 5.0, 1 / x), lambda x: 1 / x, X) != "proved"
+    assert verdict(lambda x: jnp.where(norm(x) > 0, 1 / norm(x), 3.0), lambda x: 1 / norm(x), X) != "proved"
+    assert verdict(lambda x: jnp.where(x > 0, x, 0.0), lambda x: x, X) != "proved"
+
+
+def test_a_norm_that_is_guarded_at_zero():
+    def guarded(x):
+        n = np.sqrt((x**2).sum())
+        return x / n if n > 0 else np.zeros_like(x)
+
+    def other(x):
+        n = np.sqrt((x**2).sum())
+        return x / n if n > 1 else np.zeros_like(x)
+    assert derive.check(guarded, norm, "x", X).level == "proved"
+    assert not derive.check(other, norm, "x", X).ok

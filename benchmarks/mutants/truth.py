@@ -138,7 +138,7 @@ def limited(seconds: float) -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise Late
     before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)  # again each second: raised in a callback of a weak reference it is lost
     try:
         yield
     finally:

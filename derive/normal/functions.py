@@ -14,7 +14,7 @@ import sympy
 
 from derive.index import At, Delta, Digit, Expr, Fn, Index, Iverson, Num, Poly
 from derive.normal.integers import integral, is_integer
-from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, is_indicator, is_number, number, poly, terms
+from derive.normal.ring import P0, P1, UNIT, atom, constant, factors, is_indicator, is_number, number, poly, terms, under_root
 from derive.normal.sums import Sums
 from derive.rules.functions import FUNCTIONS
 
@@ -155,6 +155,9 @@ class Functions(Sums):
         split = self.by_cases((p,), lambda case: self.indicator(op, case[0]))
         if split is not None:
             return split
+        inner = under_root(p) if self.hard else None
+        if inner is not None:
+            return self.indicator(op, inner)
         whole = self._of_integers(op, self.together(p)) if _of_indices(p) else None
         if whole is not None:
             return whole

@@ -6,7 +6,7 @@ to be positive: √(x²) is |x|, never x.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from math import isqrt
 
@@ -15,6 +15,15 @@ from derive.normal.comparisons import Comparisons
 from derive.normal.ring import P0, P1, UNIT, atom, constant, depends, factors, is_indicator, monomial, poly, terms, times
 
 __all__ = ["Products"]
+
+
+def _bases(p: Poly) -> Iterator[tuple[Expr, Fraction]]:
+    """What stands under a power for a polynomial, with a sign: itself, and the atom that it is a multiple of."""
+    yield p, Fraction(1)
+    if len(terms(p)) == 1:
+        ((m, c),) = terms(p)
+        if [e for _, e in factors(m)] == [1]:
+            yield next(a for a, _ in factors(m)), c
 
 
 class Products(Comparisons):
@@ -41,7 +50,7 @@ class Products(Comparisons):
     def product(self, powers: Mapping[Expr, Fraction]) -> Poly:
         """A product of powers of atoms, simplified."""
         live = {a: left for a, e in powers.items() if (left := self._exponent(a, e))}
-        for rule in (self._contract_delta, self.exclude, self.bounds, self._at_zero, self._multiply_out, self._reduce):
+        for rule in (self._contract_delta, self.exclude, self.bounds, self._divided_by, self._at_zero, self._multiply_out, self._reduce):
             result = rule(live)
             if result is not None:
                 return result
@@ -102,6 +111,20 @@ class Products(Comparisons):
                     rest = self._divided(live, lead)
                     tail = poly({m: -c for m, c in terms(p) if m is not lead})
                     return self.mul(self.product(rest), self.scale(tail, 1 / dict(terms(p))[lead]))
+        return None
+
+    def _divided_by(self, live: dict[Expr, Fraction]) -> Poly | None:
+        """What is divided by is not 0, and positive where it is a square or under a root: 1{p = 0} / p = 0, 1{p > 0} / √p = 1 / √p (hard form)."""
+        if not self.hard:
+            return None
+        for a in live:
+            if isinstance(a, Iverson) and a.args[0] in ("=", ">") and isinstance(a.args[1], Poly):
+                for base, c in _bases(a.args[1]):
+                    e = live.get(base, Fraction(0))
+                    if e < 0 and a.args[0] == "=":
+                        return P0
+                    if e < 0 and (e.denominator % 2 == 0 or self.sign(base)):
+                        return self.product({b: k for b, k in live.items() if b is not a}) if c > 0 else P0
         return None
 
     def _multiply_out(self, live: dict[Expr, Fraction]) -> Poly | None:

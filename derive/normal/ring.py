@@ -14,7 +14,7 @@ from fractions import Fraction
 from derive.errors import NotYet
 from derive.index import At, Delta, Expr, Index, Iverson, Mono, Num, Poly
 
-__all__ = ["P0", "P1", "UNIT", "Ring", "atom", "constant", "depends", "factors", "is_indicator", "monomial", "poly", "terms", "times"]
+__all__ = ["P0", "P1", "UNIT", "Ring", "atom", "constant", "depends", "factors", "is_indicator", "monomial", "poly", "terms", "times", "under_root"]
 
 _MOST_PRODUCTS = 25_000
 UNIT = Mono(frozenset())
@@ -76,6 +76,18 @@ def times(live: Mapping[Expr, Fraction], m: Mono) -> dict[Expr, Fraction]:
     for a, e in factors(m):
         out[a] = Fraction(1) if is_indicator(a) else out.get(a, Fraction(0)) + e
     return {a: e for a, e in out.items() if e}
+
+
+def under_root(p: Poly) -> Poly | None:
+    """u for a positive multiple of √u, which is positive, or 0, where u is."""
+    if len(terms(p)) != 1:
+        return None
+    ((m, c),) = terms(p)
+    if c > 0 and len(factors(m)) == 1:
+        ((u, e),) = factors(m)
+        if e > 0 and e.denominator % 2 == 0:
+            return u if isinstance(u, Poly) else atom(u)
+    return None
 
 
 class Ring:
