@@ -16,6 +16,7 @@ from derive.assume import declared
 from derive.checking.adapters import Layout
 from derive.checking.arguments import parameters_of
 from derive.checking.atsizes import AtSizes
+from derive.checking.diagnosis import UNEXPLAINED
 from derive.checking.foreign import custom_rule_report, foreign_findings, foreign_subject, forward_of, recognised
 from derive.checking.formulas import Formulas, formulas_of
 from derive.checking.judge import Case, Judge, own_loss, value_verdict
@@ -228,7 +229,8 @@ class _Check:
         if not all(map(level_of, verdicts.values())):
             return dict(reports)
         words = f"it is right after this: {found.words}"
-        told = {name: replace(reports[name], fix=found.diff, fixed=verdict, line=found.line, diagnosis=(*reports[name].diagnosis, words))
+        kept = {name: [line for line in reports[name].diagnosis if line not in UNEXPLAINED] for name in verdicts}
+        told = {name: replace(reports[name], fix=found.diff, fixed=verdict, line=found.line, diagnosis=(*kept[name], words))
                 for name, verdict in verdicts.items()}
         return {**reports, **told}
 

@@ -22,14 +22,14 @@ from derive.index import Expr, expand
 from derive.normal import terms
 from derive.points import Point, sizes_of
 
-__all__ = ["diagnose"]
+__all__ = ["UNEXPLAINED", "diagnose"]
 
 _KEPT = 5
-_LONGEST = 160
+UNEXPLAINEDEST = 160
 _MOST = 4
 _HUGE = 12  # the same above which the formula is not worked out, when no step explains it
 _LARGE = 8  # products in the true gradient, multiplied out, above which one wrong step is looked for before the formula is worked out
-_LONG = ("no single wrong step was found that explains the difference",)
+UNEXPLAINED = ("no single wrong step was found that explains the difference",)
 
 
 def diagnose(subject: Subject, truth: Truth, wrt: str, claimed: Expr | None, seen: Sequence[tuple[Point, np.ndarray]], *,
@@ -88,7 +88,7 @@ class _Told:
             words = ()
         where = [*patterns, *self._cases()]
         where += first_apart(self.bench, self.story, self.kept) if not found else []
-        short = [line for line in words if len(line) <= _LONGEST] or list(_LONG) * (not where)
+        short = [line for line in words if len(line) <= UNEXPLAINEDEST] or list(UNEXPLAINED) * (not where)
         return formula, tuple(dict.fromkeys((*found, *where) if found else (*where, *short)))
 
     def _by_parts(self) -> tuple[str, tuple[str, ...]]:
@@ -157,7 +157,7 @@ def _lacking(words: Sequence[str]) -> bool:
 
 
 def _readable(formula: str) -> str:
-    return formula if len(formula) <= _LONGEST else ""
+    return formula if len(formula) <= UNEXPLAINEDEST else ""
 
 
 def _kept(bench: Bench, seen: Sequence[tuple[Point, np.ndarray]]) -> list[Seen]:
