@@ -18,6 +18,7 @@ from derive.index import (
     At,
     Const,
     Delta,
+    Digit,
     Expr,
     Extremum,
     Fn,
@@ -183,6 +184,12 @@ class _Crossing:
     def delta(self, expr: Expr) -> Any:
         return sympy.KroneckerDelta(*map(self.cross, expr.args))
 
+    def digit(self, expr: Expr) -> Any:
+        """A digit of a merged index, as floor and remainder."""
+        index, sizes, k = expr.args
+        whole = sympy.floor(self.cross(index) / sympy.Mul(*map(self.cross, sizes[k + 1:])))
+        return sympy.Mod(whole, self.cross(sizes[k]))
+
     def indicator(self, expr: Expr) -> Any:
         return Indicator(self._condition(expr))
 
@@ -228,7 +235,7 @@ class _Crossing:
 _ROWS: Mapping[type[Expr], Callable[[_Crossing, Expr], Any]] = {
     Num: _Crossing.number, Const: _Crossing.constant, Size: _Crossing.size, Index: _Crossing.index, At: _Crossing.entry,
     Add: _Crossing.sum, Mul: _Crossing.product, Pow: _Crossing.power, Mono: _Crossing.mono,
-    Poly: _Crossing.poly, Fn: _Crossing.function, Delta: _Crossing.delta,
+    Poly: _Crossing.poly, Fn: _Crossing.function, Delta: _Crossing.delta, Digit: _Crossing.digit,
     Iverson: _Crossing.indicator, Where: _Crossing.choice, Stop: _Crossing.stopped, Partial: _Crossing.partial, Sum: _Crossing.summed,
     Extremum: _Crossing.extremum, MatrixFn: _Crossing.matrix,
 }

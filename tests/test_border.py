@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import sympy
 from hypothesis import HealthCheck, given, settings
+from layers import LAYERS
 
 import derive
 from derive import render
@@ -505,3 +506,11 @@ def test_nor_is_it_with_masks(function: Any, shapes: dict[str, str]) -> None:
     assert free_names(d) <= known_names(d)
     assert not any(expr.has(sympy.nan, sympy.Piecewise) for expr in shown)
     assert not any(type(part).__name__.startswith("_") for expr in shown for part in expr.atoms(sympy.Function))
+
+
+@pytest.mark.parametrize(("function", "shapes"), LAYERS[1::3], ids=[f.__name__ for f, _ in LAYERS[1::3]])
+def test_derivations_of_layers_cross(function, shapes):
+    """Merged indices, windows and choices too: the result, the steps and the definitions are SymPy expressions."""
+    wrt = next(name for name, text in shapes.items() if not text.startswith(("int", "bool")))
+    d = derive.vjp(function, wrt, shapes)
+    assert isinstance(d.expr, sympy.Basic) and all(isinstance(s.after, sympy.Basic) for s in d.steps) and d.definitions

@@ -69,7 +69,7 @@ def covered(group: str, row: Row, wrt: str, *, prove: bool = True) -> Covered:
     except Exception as error:  # a fault of derive's own, which the page must show and not hide
         return Covered(group, row.label, wrt, error=f"fault: {type(error).__name__}: {error}")
     seconds = time.process_time() - start
-    known = {"group": group, "label": row.label, "wrt": wrt, "seconds": seconds, "steps": max(len(d.steps), 1)}
+    known = {"group": group, "label": row.label, "wrt": wrt, "seconds": seconds, "steps": max(len(d.story.steps), 1)}
     try:
         function = d.function()
     except derive.DeriveError as error:
