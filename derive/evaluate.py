@@ -16,6 +16,7 @@ from derive.derivation import Definition
 from derive.index import (
     Add,
     At,
+    Binder,
     Const,
     Delta,
     Digit,
@@ -61,6 +62,7 @@ class Evaluator:
         self.arrays = {name: np.asarray(value) for name, value in arrays.items()}
         self.definitions = {d.name: d for d in definitions}
         self.memo: dict[tuple[str, tuple[int, ...]], Any] = {}
+        self.sums: dict[tuple[Expr, tuple[int, ...]], Any] = {}
 
     def size(self, node: Expr) -> int:
         """The value of a size."""
@@ -80,6 +82,11 @@ class Evaluator:
             return self._value(node, at)
 
     def _value(self, node: Expr, at: Mapping[Index, int]) -> Any:
+        if isinstance(node, Binder):  # a sum within a sum is worked out once for each place of its own free indices
+            key = (node, tuple(at[i] for i in node.free))
+            if key not in self.sums:
+                self.sums[key] = _EVALUATE[type(node)](self, node, at)
+            return self.sums[key]
         return _EVALUATE[type(node)](self, node, at)
 
     def _number(self, node: Expr, at: Mapping[Index, int]) -> Any:

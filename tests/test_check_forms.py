@@ -259,3 +259,19 @@ def test_a_loss_that_is_a_multiple_of_the_reference_is_told(factor, words) -> No
         return c * (np.sum(np.tanh(X @ w)) + np.sum(w ** 2)), c * (X.T @ (1 - np.tanh(X @ w) ** 2) + 2 * w)
     report = derive.check(mine, reference, "w", {"w": "d", "X": "m d"})
     assert words in report.loss and not report.ok and report.verdict.startswith("right for its own loss")
+
+
+def test_labels_are_not_taken_for_two_values_where_the_code_does_not_ask() -> None:
+    """Right for t = 0 and 1 by accident: that t is so is nowhere said."""
+    def hinge(w, X, t):
+        return jnp.sum(jnp.maximum(0, 1 - t * (X @ w)))
+
+    def slipped(w, X, t):
+        return -X.T @ (t * (X @ w < 1))
+
+    def asked(w, X, t):
+        return -X.T @ np.where(t == 1, X @ w < 1, 0)
+    shapes = {"w": "d", "X": "m d", "t": "m"}
+    assert derive.check(slipped, hinge, "w", shapes).wrong
+    assert derive.check(slipped, hinge, "w", shapes, assume=["t in {0, 1}"]).ok
+    assert any("t is 0 or 1" in text for text in derive.check(asked, hinge, "w", shapes).assumptions)

@@ -16,13 +16,15 @@ from derive.points import concrete, label_bounds, sizes_of
 from derive.trace.read import Program
 
 UNEQUAL = ((3, 2, 4, 5, 6, 7, 8), (2, 5, 3, 4, 7, 3, 2), (4, 3, 2, 6, 5, 2, 3))
+FEWER = ((2, 3, 1, 2, 4), (1, 2, 3, 2, 2), (2, 1, 2, 3, 1))  # for many axes: 50 digits take their time
 LARGE = (1e2, 1e3, 1e4)
 
 
 def settings(row: Row, program: Program) -> list[dict[str, int]]:
     """Three times unequal sizes, then all ones."""
     names = sizes_of(program.source.arguments)
-    return [dict(zip(names, values)) | dict(row.sizes) for values in UNEQUAL] + [dict.fromkeys(names, 1) | dict(row.sizes)] if names else [{}] * 2
+    unequal = UNEQUAL if len(names) < 4 else FEWER
+    return [dict(zip(names, values)) | dict(row.sizes) for values in unequal] + [dict.fromkeys(names, 1) | dict(row.sizes)] if names else [{}] * 2
 
 
 def drawn(row: Row, program: Program, sizes: Mapping[str, int], seed: int, scale: float = 1.0) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Legend: t is a part of the true gradient, κ what the difference contains of it,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
@@ -33,6 +34,7 @@ __all__ = ["Differences", "Part", "apart_in_digits", "reasoning"]
 
 
 _SHORT = 16
+_DIGITS_SECONDS = 3.0  # after which no further point is tried in many digits
 
 
 def reasoning(story: Story) -> tuple[Definition, ...]:
@@ -197,7 +199,10 @@ class Differences:
 
 def apart_in_digits(story: Story, claimed: Expr, names: Mapping[str, str], tried: Iterable[Point]) -> Example | None:
     """Two formulas that differ by less than rounding, or only at numbers of unusual size, are told apart in 50 digits."""
+    start = time.process_time()
     for point in tried:
+        if time.process_time() - start > _DIGITS_SECONDS:
+            return None
         evaluator = Evaluator(point.sizes, point.arrays, reasoning(story))
         try:
             pair = [evaluator.array(body, story.result.indices) for body in (claimed, story.result.body)]

@@ -17,8 +17,9 @@ from derive.index import ONE, Expr
 
 __all__ = ["candidates", "given_layouts"]
 
-# Names of arguments of floats that are often 0 or 1, which is tried where the code is wrong for other numbers.
-_TWO_VALUED = frozenset({"y", "Y", "t", "T", "M", "target", "targets", "labels", "observed", "valid", "keep", "weights_mask"})
+# Names of masks, whose floats are 0 or 1, and of labels, which are where the code asks whether they are: both are tried where it is wrong otherwise.
+_MASKS = frozenset({"M", "observed", "valid", "keep", "weights_mask"})
+_LABELS = frozenset({"y", "Y", "t", "T", "target", "targets", "labels"})
 KINDS = ("transposed", "one-hot", "signs")
 
 
@@ -68,6 +69,45 @@ def _turned(subject: Subject, argument: str, wrt: Sequence[str]) -> bool:
     return argument in wrt or sum(_uses(part, subject.names[argument]) for part in subject.parts) > 1
 
 
+def _two_valued(subject: Subject, argument: str) -> bool:
+    """Whether floats are meant to be 0 or 1: they are a mask by name, or labels that the code compares with 0, 1 or 1/2, or branches on."""
+    if argument in _MASKS or "mask" in argument.lower():
+        return True
+    return argument in _LABELS and any(_asks(part, subject.names[argument]) for part in subject.parts)
+
+
+def _asks(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function asks which of two values an entry of its parameter has."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    return any(_is_question(node, name) for node in ast.walk(tree))
+
+
+def _is_question(node: ast.AST, name: str) -> bool:
+    if isinstance(node, ast.Compare):
+        sides = (node.left, *node.comparators)
+        return any(map(_literal, sides)) and any(_entry_of(side, name) for side in sides)
+    if isinstance(node, (ast.If, ast.IfExp)):
+        return _entry_of(node.test, name)
+    if isinstance(node, ast.Call):
+        chosen = bool(node.args) and _entry_of(node.args[0], name) and ast.unparse(node.func).endswith((".where", "bool"))
+        return chosen or ast.unparse(node).startswith(f"{name}.astype(bool")
+    return False
+
+
+def _literal(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (0, 1, 0.5)
+
+
+def _entry_of(node: ast.expr, name: str) -> bool:
+    """Whether an expression is a name, or entries of it."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == name
+
+
 def candidates(subject: Subject, arguments: Sequence[Argument], bounds: Mapping[str, Sequence[Expr]], raised: bool,
                wrt: Sequence[str] = ()) -> Iterator[dict[str, Layout]]:
     """Layouts to try in turn: those that change shapes where the code raises as it is, two values where it is wrong."""
@@ -82,4 +122,4 @@ def candidates(subject: Subject, arguments: Sequence[Argument], bounds: Mapping[
                     yield {**{name: Layout("transposed") for name in names}, **one_hot}
     else:
         yield from ({name: Layout(kind)} for name in labels for kind in ("binary", "signs") if name not in bounds)
-        yield from ({a.name: Layout("binary")} for a in taken if a.kind == "float" and (a.name in _TWO_VALUED or "mask" in a.name.lower()))
+        yield from ({a.name: Layout("binary")} for a in taken if a.kind == "float" and _two_valued(subject, a.name))
