@@ -8,6 +8,7 @@ Legend: t is a part of the true gradient, κ what the difference contains of it,
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -34,7 +35,7 @@ __all__ = ["Differences", "Part", "apart_in_digits", "reasoning"]
 
 
 _SHORT = 16
-_DIGITS_SECONDS = 3.0  # after which no further point is tried in many digits
+_DIGITS_SECONDS = 3.0  # after which no further entry is tried in many digits
 
 
 def reasoning(story: Story) -> tuple[Definition, ...]:
@@ -199,19 +200,19 @@ class Differences:
 
 def apart_in_digits(story: Story, claimed: Expr, names: Mapping[str, str], tried: Iterable[Point]) -> Example | None:
     """Two formulas that differ by less than rounding, or only at numbers of unusual size, are told apart in 50 digits."""
-    start = time.process_time()
+    start, indices = time.process_time(), story.result.indices
     for point in tried:
-        if time.process_time() - start > _DIGITS_SECONDS:
-            return None
         evaluator = Evaluator(point.sizes, point.arrays, reasoning(story))
-        try:
-            pair = [evaluator.array(body, story.result.indices) for body in (claimed, story.result.body)]
-        except (IndexError, ZeroDivisionError):
-            continue
-        for place in np.ndindex(pair[0].shape):
-            if abs(pair[0][place] - pair[1][place]) > 1e-30 * (1 + abs(pair[1][place])):
+        for place in itertools.product(*(range(evaluator.size(i.size)) for i in indices)):
+            if time.process_time() - start > _DIGITS_SECONDS:
+                return None
+            try:
+                own, true = (evaluator.value(body, dict(zip(indices, place))) for body in (claimed, story.result.body))
+            except (IndexError, ZeroDivisionError):
+                break
+            if abs(own - true) > 1e-30 * (1 + abs(true)):
                 arrays = {names[name]: value for name, value in point.arrays.items() if name in names}
-                return Example(point.sizes, arrays, float(pair[0][place]), float(pair[1][place]), place)
+                return Example(point.sizes, arrays, float(own), float(true), place)
     return None
 
 
