@@ -275,3 +275,14 @@ def test_labels_are_not_taken_for_two_values_where_the_code_does_not_ask() -> No
     assert derive.check(slipped, hinge, "w", shapes).wrong
     assert derive.check(slipped, hinge, "w", shapes, assume=["t in {0, 1}"]).ok
     assert any("t is 0 or 1" in text for text in derive.check(asked, hinge, "w", shapes).assumptions)
+
+
+def test_a_forward_pass_that_returns_no_array_is_not_the_reference() -> None:
+    def forward(x, w):
+        return (x, w), (x, w)
+
+    def backward(dout, cache):
+        x, w = cache
+        return dout @ w.T, x.T @ dout
+    report = derive.check((forward, backward), lambda x, w: x @ w, shapes={"x": "n d", "w": "d m"}, explain=False)
+    assert not report.ok and "no array of numbers" in report.loss

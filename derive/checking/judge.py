@@ -260,6 +260,8 @@ def value_verdict(subject: Subject, truth: Truth, numbers: Numbers, formulas: Fo
     compared = numbers.compare_value()
     if compared is None or isinstance(truth, OwnLoss):
         return ""
+    if (compared.failure or "").startswith(("it returns no value", "the value")):
+        return f"differs: {compared.failure}"
     try:
         story = truth.story(wrt)
     except NotYet:
