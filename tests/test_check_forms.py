@@ -285,4 +285,4 @@ def test_a_forward_pass_that_returns_no_array_is_not_the_reference() -> None:
         x, w = cache
         return dout @ w.T, x.T @ dout
     report = derive.check((forward, backward), lambda x, w: x @ w, shapes={"x": "n d", "w": "d m"}, explain=False)
-    assert not report.ok and "no array of numbers" in report.loss
+    assert not report.ok and report.loss.startswith("differs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from library import Row
 
 import derive
 from covering.numbers import LARGE, relative, size_text, trials
+from derive.derivation import Assumption
 from derive.index import ONE
 from derive.trace import read
 from derive.trace.read import Program
@@ -76,7 +77,7 @@ def covered(group: str, row: Row, wrt: str, *, prove: bool = True) -> Covered:
         return Covered(**known, error=f"code: {type(error).__name__}: {' '.join(str(error).split())}")
     program = read(row.function, dict(row.shapes))
     try:
-        gap, count, nowhere = agreement(row, program, wrt, function)
+        gap, count, nowhere = agreement(row, program, wrt, function, d.story.assumptions)
     except Exception as error:  # emitted code that raises is a fault, and shown
         return Covered(**known, error=f"code raises {type(error).__name__}: {error}")
     return Covered(**known, operations=size_of(d.numpy()), gap=gap, settings=count,
@@ -100,10 +101,10 @@ def incoming(value: Any) -> Any:
     return np.random.default_rng(7).normal(size=np.shape(value))
 
 
-def agreement(row: Row, program: Program, wrt: str, function: Callable[..., Any]) -> tuple[float, int, str]:
+def agreement(row: Row, program: Program, wrt: str, function: Callable[..., Any], rests: Sequence[Assumption] = ()) -> tuple[float, int, str]:
     """(largest relative difference, how many settings were run, where autodiff is no number)."""
     worst, count, nowhere = 0.0, 0, ""
-    for sizes, arrays in trials(row, program):
+    for sizes, arrays in trials(row, program, rests=rests):
         dout = incoming(oracle.run(row.function, arrays))
         expected = oracle.pulled_back(row.function, [wrt], arrays, dout)[wrt]
         if not np.isfinite(expected).all():
@@ -124,7 +125,7 @@ def at_large(row: Row, program: Program, d: Any, function: Callable[..., Any]) -
     words = []
     kept = tuple(0 if part is ONE else slice(None) for part in program.shape)  # the story's dout has no axes of size 1
     for scale in LARGE:
-        sizes, arrays = next(iter(trials(row, program, scale)), (None, None))
+        sizes, arrays = next(iter(trials(row, program, scale, d.story.assumptions)), (None, None))
         if sizes is None or arrays is None:
             return ""
         value = oracle.run(row.function, arrays)

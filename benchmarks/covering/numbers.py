@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import oracle
 from library import Row
 from variants.variant import draw
 
-from derive.derivation import Argument
-from derive.index import Expr
-from derive.points import concrete, label_bounds, sizes_of
+from derive.derivation import Argument, Assumption
+from derive.index import Expr, array_names
+from derive.points import Point, concrete, holds, label_bounds, sizes_of
 from derive.trace.read import Program
 
 UNEQUAL = ((3, 2, 4, 5, 6, 7, 8), (2, 5, 3, 4, 7, 3, 2), (4, 3, 2, 6, 5, 2, 3))
@@ -27,10 +27,10 @@ def settings(row: Row, program: Program) -> list[dict[str, int]]:
     return [dict(zip(names, values)) | dict(row.sizes) for values in unequal] + [dict.fromkeys(names, 1) | dict(row.sizes)] if names else [{}] * 2
 
 
-def drawn(row: Row, program: Program, sizes: Mapping[str, int], seed: int, scale: float = 1.0) -> dict[str, Any]:
+def drawn(row: Row, program: Program, sizes: Mapping[str, int], seed: int, scale: float = 1.0, rests: Sequence[Assumption] = ()) -> dict[str, Any]:
     """Arguments by name; `scale` enlarges the ordinary reals, as logits can be large."""
     rng = np.random.default_rng([seed, *sizes.values()])
-    bounds = label_bounds([a.condition for a in program.assumptions])
+    bounds = label_bounds([a.condition for a in (*program.assumptions, *rests)])
     return {a.name: one(row, a, sizes, bounds, rng, scale) for a in program.source.arguments}
 
 
@@ -62,11 +62,12 @@ def labels(kind: str | None, shape: tuple[int, ...], sizes: Mapping[str, int], b
     return rng.integers(0, min([concrete(bound, dict(sizes)) for bound in bounds], default=max([2, *sizes.values()])), shape)
 
 
-def trials(row: Row, program: Program, scale: float = 1.0) -> Iterator[tuple[dict[str, int], dict[str, Any]]]:
-    """(sizes, arguments) at which JAX itself runs the function."""
+def trials(row: Row, program: Program, scale: float = 1.0, rests: Sequence[Assumption] = ()) -> Iterator[tuple[dict[str, int], dict[str, Any]]]:
+    """(sizes, arguments) at which JAX itself runs the function, and what the result rests on holds of the sizes."""
+    of_sizes = [a.condition for a in rests if a.condition is not None and not a.condition.free and not array_names(a.condition)]
     for turn, sizes in enumerate(settings(row, program)):
-        arrays = drawn(row, program, sizes, turn, scale)
-        if oracle.accepted(row.function, arrays):
+        arrays = drawn(row, program, sizes, turn, scale, rests)
+        if all(holds(condition, Point(dict(sizes), {}, "")) for condition in of_sizes) and oracle.accepted(row.function, arrays):
             yield sizes, arrays
 
 
