@@ -60,4 +60,6 @@ def multiplies(node: Expr) -> bool:
 
 def occurrences(node: Expr, name: str) -> int:
     """How many times an array is read in an expression, as it is written."""
+    if name not in array_names(node):
+        return 0
     return int(isinstance(node, At) and node.name == name) + sum(occurrences(kid, name) for kid in node.kids)
